@@ -1,0 +1,152 @@
+//! The vocabulary of the audit log: what happened, to what, by whom, with what result. Never a value of a secret.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::id::RequestId;
+
+/// One act that the audit log records. Absent parts are `None`, never an empty text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// When it began.
+    pub at: Timestamp,
+    /// What was done.
+    pub action: Action,
+    /// How it ended.
+    pub result: AuditResult,
+    /// The MCP server, or the service whose token it was.
+    pub service_id: Option<String>,
+    /// The name of the token within its service; never its value.
+    pub token_key: Option<String>,
+    /// The person, by e-mail, as far as known.
+    pub user_email: Option<String>,
+    /// The OAuth client.
+    pub client_id: Option<String>,
+    /// The call this belongs to.
+    pub request_id: Option<RequestId>,
+    /// More facts, as a flat JSON object: tool, status, bytes, reason. No secret, no argument of a tool.
+    pub detail: Option<String>,
+}
+
+impl AuditEvent {
+    /// An event with only the parts that all have.
+    pub const fn new(at: Timestamp, action: Action, result: AuditResult) -> Self {
+        Self {
+            at,
+            action,
+            result,
+            service_id: None,
+            token_key: None,
+            user_email: None,
+            client_id: None,
+            request_id: None,
+            detail: None,
+        }
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)* }
+
+        impl $name {
+            /// Every word there is.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The word as stored and exported.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.as_str())
+            }
+        }
+    };
+}
+
+words! {
+    /// What was done.
+    Action {
+        /// One call through the gateway.
+        Call = "call",
+        /// A token of the cabinet was opened for use.
+        TokenOpen = "token.open",
+        /// A token was stored or a new version of it.
+        TokenPut = "token.put",
+        /// A token was shown to an operator.
+        TokenReveal = "token.reveal",
+        /// A token was deleted.
+        TokenDelete = "token.delete",
+        /// A data key was made.
+        KeyCreate = "key.create",
+        /// A one-time link was made.
+        UserInvite = "user.invite",
+        /// An account was made.
+        UserCreate = "user.create",
+        /// A person logged in, or failed to.
+        Login = "login",
+        /// A person logged out.
+        Logout = "logout",
+        /// A person said yes or no to a client.
+        Consent = "consent",
+        /// A client was registered.
+        ClientRegister = "client.register",
+        /// A client was removed.
+        ClientRevoke = "client.revoke",
+        /// Tokens were issued for a code.
+        GrantCreate = "grant.create",
+        /// Tokens were issued for a refresh token.
+        GrantRefresh = "grant.refresh",
+        /// A grant was ended.
+        GrantRevoke = "grant.revoke",
+        /// A used code or refresh token came again outside of what is allowed.
+        Replay = "replay",
+        /// A development bearer token was issued.
+        BearerIssue = "bearer.issue",
+        /// A development bearer token was revoked.
+        BearerRevoke = "bearer.revoke",
+        /// Keyward started.
+        Start = "start",
+        /// Keyward stopped.
+        Stop = "stop",
+    }
+}
+
+words! {
+    /// How it ended.
+    AuditResult {
+        /// Done.
+        Ok = "ok",
+        /// Refused: the caller may not, or sent what cannot be taken.
+        Denied = "denied",
+        /// Failed: our side, or the upstream's.
+        Failed = "failed",
+        /// The other side hung up before the end.
+        Aborted = "aborted",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_unique() {
+        let words: std::collections::BTreeSet<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
+        assert_eq!(words.len(), Action::ALL.len());
+        assert_eq!(AuditResult::ALL.len(), 4);
+    }
+}

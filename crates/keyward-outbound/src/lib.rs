@@ -1,0 +1,1 @@
+//! Outgoing HTTPS with limits: address guard, body cap, deadline.

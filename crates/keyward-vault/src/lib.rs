@@ -1,0 +1,1 @@
+//! The key cabinet: sealing, keys, token stores.
