@@ -96,10 +96,16 @@ words! {
         UserInvite = "user.invite",
         /// An account was made.
         UserCreate = "user.create",
+        /// An account was closed.
+        UserDisable = "user.disable",
         /// A person logged in, or failed to.
         Login = "login",
         /// A person logged out.
         Logout = "logout",
+        /// A browser's session was ended from elsewhere.
+        SessionEnd = "session.end",
+        /// A person's password was changed.
+        PasswordChange = "password.change",
         /// A person said yes or no to a client.
         Consent = "consent",
         /// A client was registered.
