@@ -1,1 +1,14 @@
-//! The authorization server.
+//! The authorization server (OAuth 2.1, OpenID Connect Core): accounts, login and consent, codes and tokens,
+//! registration of clients, revocation, signing keys.
+//!
+//! It knows no MCP message, no upstream and no configuration file: the binary hands it an [`IssuerConfig`] and routes
+//! to [`Issuer::router`] whatever the gateway does not own.
+//!
+//! Reading order: [`config`] and [`state`], [`router`], then one file for each endpoint.
+
+pub mod config;
+pub mod router;
+pub mod state;
+
+pub use config::IssuerConfig;
+pub use state::{Issuer, IssuerState};
