@@ -1,0 +1,117 @@
+//! `keyward-bench OUT.json KEYWARD [--rounds N] [--seconds N]`: requests per second, latency, CPU and memory of Keyward
+//! beside the same upstream reached directly and through nginx as a plain proxy, interleaved in one run. Run it as
+//! `cargo xtask bench`. What is measured has one core, load and upstream have the other.
+
+mod keyward;
+mod nginx;
+mod process;
+mod report;
+mod tokens;
+mod upstream;
+mod wrk;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use process::{LOAD_CORE, Server};
+use report::{Case, Report};
+
+const UPSTREAM_PORT: u16 = 28_080;
+const NGINX_PORT: u16 = 28_081;
+const KEYWARD_PORT: u16 = 28_082;
+/// Enough that a round of different tokens never meets one twice within the verified-token cache.
+const DISTINCT_TOKENS: usize = 200_000;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.first().map(String::as_str) {
+        Some("upstream") => {
+            let jwks = std::fs::read_to_string(arguments.get(1).context("a key set is needed")?)?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(upstream::serve(UPSTREAM_PORT, jwks))
+        }
+        Some(_) if arguments.len() >= 2 => {
+            let option = |name: &str, default: u32| -> Result<u32> {
+                let at = arguments.iter().position(|argument| argument == name);
+                at.and_then(|at| arguments.get(at + 1)).map_or(Ok(default), |value| Ok(value.parse()?))
+            };
+            measure(Path::new(&arguments[0]), Path::new(&arguments[1]), option("--rounds", 3)?, option("--seconds", 5)?)
+        }
+        _ => bail!("usage: keyward-bench OUT.json KEYWARD [--rounds N] [--seconds N]"),
+    }
+}
+
+fn measure(out: &Path, keyward: &Path, rounds: u32, seconds: u32) -> Result<()> {
+    let directory = Path::new("target/bench");
+    if directory.exists() {
+        std::fs::remove_dir_all(directory)?;
+    }
+    std::fs::create_dir_all(directory)?;
+    let directory = directory.canonicalize()?;
+    let keyward = keyward.canonicalize().with_context(|| format!("{} is missing", keyward.display()))?;
+    let script = Path::new("bench/post.lua").canonicalize()?;
+
+    eprintln!("making {DISTINCT_TOKENS} tokens of each algorithm");
+    let jwks = tokens::write(&directory, DISTINCT_TOKENS, &keyward::resource(KEYWARD_PORT))?;
+    let jwks_file = directory.join("jwks.json");
+    std::fs::write(&jwks_file, jwks)?;
+    let own = std::env::current_exe()?.display().to_string();
+    let _upstream = Server::start(
+        LOAD_CORE,
+        &[own, "upstream".into(), jwks_file.display().to_string()],
+        &directory,
+        UPSTREAM_PORT,
+    )?;
+
+    let cases = cases(&directory);
+    let mut report = Report::new(&keyward)?;
+    for round in 1..=rounds {
+        for case in &cases {
+            eprintln!("round {round} of {rounds}: {}", case.name);
+            let server = match case.server {
+                "direct" => None,
+                "nginx" => Some(nginx::start(&directory, NGINX_PORT, UPSTREAM_PORT)?),
+                _ => Some(keyward::start(&keyward, &directory, KEYWARD_PORT, UPSTREAM_PORT)?),
+            };
+            report.add(case, measure_case(&script, case, server.as_ref(), seconds)?);
+        }
+    }
+    report.print();
+    report.write(out)
+}
+
+fn measure_case(script: &Path, case: &Case, server: Option<&Server>, seconds: u32) -> Result<report::Row> {
+    let tokens = case.tokens.as_ref().map(|(file, distinct)| (file.as_path(), *distinct));
+    let load = |connections, seconds| {
+        wrk::run(script, &wrk::Load { port: case.port, path: case.path, tokens, connections, seconds })
+    };
+    let idle_kb = server.map(Server::resident_kb);
+    load(case.connections, 1)?;
+    let before = server.map(Server::cpu);
+    let figures = load(case.connections, seconds)?;
+    let cpu = server.zip(before).map(|(server, before)| server.cpu().saturating_sub(before));
+    Ok(report::Row { figures, cpu, idle_kb, loaded_kb: server.map(Server::resident_kb) })
+}
+
+fn cases(directory: &Path) -> Vec<Case> {
+    let file = |alg: &str| -> PathBuf { directory.join(format!("{alg}.txt")) };
+    let case = |name, server, tokens, connections| {
+        let (port, path) = match server {
+            "direct" => (UPSTREAM_PORT, "/mcp"),
+            "nginx" => (NGINX_PORT, "/mcp"),
+            _ => (KEYWARD_PORT, keyward::PATH),
+        };
+        Case { name, server, port, path, tokens, connections }
+    };
+    vec![
+        case("direct, 64 connections", "direct", None, 64),
+        case("nginx plain proxy, 64 connections", "nginx", None, 64),
+        case("keyward, repeated tokens, 64 connections", "keyward", Some((file("es256"), false)), 64),
+        case("keyward, all-different ES256, 64 connections", "keyward", Some((file("es256"), true)), 64),
+        case("keyward, all-different RS256, 64 connections", "keyward", Some((file("rs256"), true)), 64),
+        case("direct, 1 connection", "direct", None, 1),
+        case("nginx plain proxy, 1 connection", "nginx", None, 1),
+        case("keyward, repeated tokens, 1 connection", "keyward", Some((file("es256"), false)), 1),
+    ]
+}
