@@ -1,6 +1,7 @@
 // Runs the conformance suite and reads what it found from the files that it leaves, since its exit code lets warnings and
 // skipped scenarios through.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -40,8 +41,14 @@ async function readResults(output) {
   for (const name of (await readdir(output)).sort()) {
     const scenario = RESULT.exec(name)?.groups.scenario;
     if (scenario === undefined) throw new Error(`the suite left ${name}, which is no result`);
-    const checks = JSON.parse(await readFile(join(output, name, 'checks.json'), 'utf8'));
-    scenarios[scenario] = checks.map(({ id, status, errorMessage }) => ({ id, status, error: errorMessage }));
+    scenarios[scenario] = await readChecks(join(output, name, 'checks.json'));
   }
   return scenarios;
+}
+
+/** A scenario that broke off has a directory and no checks in it. */
+async function readChecks(path) {
+  if (!existsSync(path)) return [{ id: 'scenario-ran', status: 'FAILURE', error: 'the scenario broke off' }];
+  const checks = JSON.parse(await readFile(path, 'utf8'));
+  return checks.map(({ id, status, errorMessage }) => ({ id, status, error: errorMessage }));
 }
