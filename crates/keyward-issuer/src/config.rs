@@ -69,8 +69,10 @@ pub struct Lifetimes {
     pub code: Duration,
     /// For how long a refresh token that was just used still gets the successor that it got.
     pub refresh_grace: Duration,
-    /// A browser's session.
+    /// A browser's session altogether.
     pub session: Duration,
+    /// A browser's session that is not used.
+    pub session_idle: Duration,
     /// A one-time link.
     pub invite: Duration,
 }
@@ -85,6 +87,7 @@ impl Default for Lifetimes {
             code: Duration::from_secs(60),
             refresh_grace: Duration::from_secs(2 * 60),
             session: 14 * DAY,
+            session_idle: 3 * DAY,
             invite: 3 * DAY,
         }
     }

@@ -6,7 +6,11 @@
 //!
 //! Reading order: [`config`] and [`state`], [`router`], then one file for each endpoint.
 
+pub mod account;
 pub mod config;
+mod cookie;
+pub mod login;
+pub mod page;
 pub mod router;
 pub mod state;
 

@@ -1,0 +1,98 @@
+//! The cookies of the pages (RFC 6265). Over TLS their names begin with `__Host-`, so that neither a sibling domain nor
+//! a plain-HTTP answer can plant one (draft-ietf-httpbis-rfc6265bis §4.1.3.2).
+
+use http::{HeaderMap, HeaderValue, header};
+use keyward_core::secret::{PlainToken, TokenKind};
+
+use crate::config::IssuerConfig;
+
+/// Which cookie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cookie {
+    /// The session of a person who is logged in.
+    Session,
+    /// What forms are bound to while nobody is logged in.
+    Visit,
+}
+
+impl Cookie {
+    fn name(self, config: &IssuerConfig) -> &'static str {
+        match (self, config.is_https()) {
+            (Self::Session, true) => "__Host-keyward_session",
+            (Self::Session, false) => "keyward_session",
+            (Self::Visit, true) => "__Host-keyward_visit",
+            (Self::Visit, false) => "keyward_visit",
+        }
+    }
+
+    /// Its value in a request: the first of that name which has the form of a session token.
+    pub(crate) fn read(self, config: &IssuerConfig, headers: &HeaderMap) -> Option<PlainToken> {
+        let name = self.name(config);
+        let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        pairs
+            .flat_map(|pairs| pairs.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .filter(|(key, _)| *key == name)
+            .find_map(|(_, value)| PlainToken::parse(TokenKind::Session, value))
+    }
+
+    /// The `Set-Cookie` that hands `token` to the browser; without `max_age` it lasts until the browser closes.
+    pub(crate) fn set(self, config: &IssuerConfig, token: &PlainToken, max_age: Option<u64>) -> HeaderValue {
+        self.header(config, token.expose_secret(), max_age)
+    }
+
+    /// The `Set-Cookie` that takes it away.
+    pub(crate) fn clear(self, config: &IssuerConfig) -> HeaderValue {
+        self.header(config, "", Some(0))
+    }
+
+    fn header(self, config: &IssuerConfig, value: &str, max_age: Option<u64>) -> HeaderValue {
+        let name = self.name(config);
+        let secure = if config.is_https() { "; Secure" } else { "" };
+        let age = max_age.map(|seconds| format!("; Max-Age={seconds}")).unwrap_or_default();
+        let text = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax{secure}{age}");
+        let mut header = HeaderValue::from_str(&text).expect("names and tokens are ASCII");
+        header.set_sensitive(true);
+        header
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_core::random::Random;
+
+    use super::*;
+
+    fn config(public_url: &str) -> IssuerConfig {
+        IssuerConfig::new(public_url, Vec::new())
+    }
+
+    #[test]
+    fn attributes_follow_the_scheme() {
+        let token = PlainToken::generate(TokenKind::Session, &Random::system()).expect("random");
+        let text = |url: &str| {
+            let header = Cookie::Session.set(&config(url), &token, Some(60));
+            assert!(header.is_sensitive());
+            header.to_str().expect("ASCII").replace(token.expose_secret(), "TOKEN")
+        };
+        assert_eq!(
+            text("https://mcp.example.com"),
+            "__Host-keyward_session=TOKEN; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"
+        );
+        assert_eq!(text("http://127.0.0.1:8080"), "keyward_session=TOKEN; Path=/; HttpOnly; SameSite=Lax; Max-Age=60");
+    }
+
+    #[test]
+    fn reads_its_own_among_others() {
+        let config = config("http://127.0.0.1:8080");
+        let token = PlainToken::generate(TokenKind::Session, &Random::system()).expect("random");
+        let mut headers = HeaderMap::new();
+        headers.append(header::COOKIE, HeaderValue::from_static("a=b; keyward_session=junk; __Host-keyward_session=x"));
+        assert!(Cookie::Session.read(&config, &headers).is_none());
+        let own = format!("c=d;keyward_session={}", token.expose_secret());
+        headers.append(header::COOKIE, own.parse().expect("header"));
+        let read = Cookie::Session.read(&config, &headers).expect("the well-formed one");
+        assert_eq!(read.expose_secret(), token.expose_secret());
+        assert!(Cookie::Visit.read(&config, &headers).is_none());
+    }
+}
