@@ -1,0 +1,118 @@
+//! The claims of an access token (RFC 9068 §2.2) and the rules for them (§4).
+
+use std::fmt;
+use std::time::Duration;
+
+use keyward_core::clock::Timestamp;
+use keyward_core::resource::ResourceUri;
+use keyward_core::scope::ScopeSet;
+use serde::Deserialize;
+use serde::de::{self, Deserializer, Visitor};
+
+use crate::error::TokenError;
+
+/// What is read of the claims. Members that occur twice are refused by the derived code (RFC 7519 §4).
+#[derive(Deserialize)]
+pub(crate) struct Claims {
+    pub(crate) iss: String,
+    pub(crate) sub: String,
+    aud: OneOrMany,
+    exp: NumericDate,
+    nbf: Option<NumericDate>,
+    iat: Option<NumericDate>,
+    pub(crate) jti: Option<String>,
+    client_id: Option<String>,
+    azp: Option<String>,
+    scope: Option<OneOrMany>,
+    scp: Option<OneOrMany>,
+    pub(crate) email: Option<String>,
+    pub(crate) grant_id: Option<String>,
+}
+
+/// A claim that issuers write as one text or as a list of them.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+impl Claims {
+    pub(crate) fn parse(json: &[u8]) -> Result<Self, TokenError> {
+        let claims: Self = serde_json::from_slice(json).map_err(|_| TokenError::Claims)?;
+        if claims.sub.is_empty() { Err(TokenError::Claims) } else { Ok(claims) }
+    }
+
+    /// `aud` holds `resource`, to the letter (RFC 9068 §4).
+    pub(crate) fn check_audience(&self, resource: &ResourceUri) -> Result<(), TokenError> {
+        let meant = self.aud.as_slice().iter().any(|audience| audience == resource.as_str());
+        if meant { Ok(()) } else { Err(TokenError::Audience) }
+    }
+
+    /// `exp`, `nbf` and `iat` (RFC 7519 §4.1.4-6), each with `leeway` for clocks that differ.
+    pub(crate) fn check_times(&self, now: Timestamp, leeway: Duration) -> Result<(), TokenError> {
+        if self.exp.0.plus(leeway) <= now {
+            return Err(TokenError::Expired);
+        }
+        let starts = [self.nbf, self.iat].into_iter().flatten().max_by_key(|date| date.0);
+        if starts.is_some_and(|start| start.0 > now.plus(leeway)) { Err(TokenError::NotYetValid) } else { Ok(()) }
+    }
+
+    /// `exp`.
+    pub(crate) fn expires_at(&self) -> Timestamp {
+        self.exp.0
+    }
+
+    /// `scope` (RFC 8693 §4.2), or what other issuers have in its place. What is no scope grants nothing.
+    pub(crate) fn scopes(&self) -> ScopeSet {
+        let lists = self.scope.as_ref().or(self.scp.as_ref()).map_or(&[][..], OneOrMany::as_slice);
+        lists.iter().flat_map(|list| list.split(' ')).filter_map(|scope| scope.parse().ok()).collect()
+    }
+
+    /// `client_id` (RFC 8693 §4.3), or `azp` (OpenID Connect Core §2).
+    pub(crate) fn take_client_id(&mut self) -> Option<String> {
+        self.client_id.take().or_else(|| self.azp.take())
+    }
+}
+
+/// Seconds since the epoch, perhaps with a fraction (RFC 7519 §2).
+#[derive(Clone, Copy)]
+struct NumericDate(Timestamp);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+
+        impl Visitor<'_> for Number {
+            type Value = NumericDate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("seconds since the epoch")
+            }
+
+            fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
+                Ok(NumericDate(Timestamp::from_seconds(i64::try_from(seconds).unwrap_or(i64::MAX))))
+            }
+
+            fn visit_i64<E: de::Error>(self, seconds: i64) -> Result<NumericDate, E> {
+                Ok(NumericDate(Timestamp::from_seconds(seconds)))
+            }
+
+            fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
+                // A conversion with `as` saturates; JSON has no infinity and no NaN.
+                Ok(NumericDate(Timestamp::from_micros((seconds * 1_000_000.0) as i64)))
+            }
+        }
+
+        deserializer.deserialize_any(Number)
+    }
+}
