@@ -1,0 +1,46 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::{commands, exit};
+
+/// The front door and the key cabinet for MCP servers.
+///
+/// Keyward stands between MCP clients and MCP servers. It logs people in and gives their clients short-lived tokens for
+/// one server (OAuth 2.1), and it puts the token that the server itself needs into each call, from an encrypted cabinet.
+///
+/// See it work: `keyward demo`. For your own servers: `keyward init`, then `keyward serve`.
+#[derive(Debug, Parser)]
+#[command(name = "keyward", version, propagate_version = true, after_help = EXIT_CODES, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// The configuration file [default: keyward.toml, when there is one here]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub(crate) config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 called wrongly.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a configuration file to begin with
+    Init(commands::init::Args),
+    /// Check the configuration, or print its JSON Schema
+    #[command(subcommand)]
+    Config(commands::config::Command),
+}
+
+/// Runs the command that the arguments name.
+pub(crate) fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let config = cli.config.as_deref();
+    exit::code(match cli.command {
+        Command::Init(args) => commands::init::run(config, &args),
+        Command::Config(command) => commands::config::run(config, &command),
+    })
+}

@@ -1,0 +1,23 @@
+//! `[audit]`: the audit log.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The audit log.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Audit {
+    /// What happens to a call whose record cannot be written.
+    pub(crate) mode: AuditMode,
+}
+
+/// What happens when the audit log cannot be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum AuditMode {
+    /// The call goes on; records that are lost are counted.
+    #[default]
+    FailOpen,
+    /// The call is refused: its record is on disk before anything is done.
+    FailClosed,
+}

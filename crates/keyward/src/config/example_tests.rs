@@ -1,0 +1,68 @@
+//! The committed files about the configuration say what the types say.
+
+use serde_json::Value as Json;
+
+use super::*;
+
+const EXAMPLE: &str = include_str!("../../../../keyward.toml");
+const SCHEMA: &str = include_str!("../../../../keyward.schema.json");
+
+/// The example with its commented keys switched on.
+fn whole_example() -> String {
+    let on = |line: &str| match line.strip_prefix('#') {
+        Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[' || c == '"') => rest.to_owned(),
+        _ => line.to_owned(),
+    };
+    EXAMPLE.lines().map(|line| on(line) + "\n").collect()
+}
+
+#[test]
+fn the_schema_is_fresh() {
+    let fresh = serde_json::to_string_pretty(&schema()).expect("JSON") + "\n";
+    assert!(SCHEMA == fresh, "keyward.schema.json is stale: cargo run -- config schema > keyward.schema.json");
+}
+
+#[test]
+fn the_example_is_right_as_it_stands() {
+    let config = parse("keyward.toml", EXAMPLE, []).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let json = |config: &Config| serde_json::to_value(config).expect("JSON");
+    assert_eq!(json(&config), json(&Config::default()), "what stands in keyward.toml is the default");
+}
+
+#[test]
+fn the_example_is_right_with_everything_switched_on() {
+    let config = parse("keyward.toml", &whole_example(), []).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!((config.servers.len(), config.trusted_issuers.len(), config.scopes.len()), (1, 1, 1));
+}
+
+#[test]
+fn the_example_has_every_key_of_the_schema_and_a_word_on_each() {
+    let tree: Json = toml::from_str(&whole_example()).expect("TOML");
+    let mut missing = Vec::new();
+    names(&schema(), &tree, "", &mut missing);
+    assert!(missing.is_empty(), "not in keyward.toml: {missing:?}");
+    let mut commented = false;
+    for line in EXAMPLE.lines() {
+        let prose = line.starts_with("# ");
+        let key = !prose && !line.is_empty() && !line.starts_with("#:");
+        assert!(!key || commented || line.starts_with("#\""), "no word on {line}");
+        commented = prose || (key && line.contains('['));
+    }
+}
+
+fn names(schema: &Json, value: &Json, path: &str, missing: &mut Vec<String>) {
+    for (key, property) in schema.get("properties").and_then(Json::as_object).into_iter().flatten() {
+        let path = format!("{path}.{key}");
+        assert!(property.get("description").is_some(), "no description of {path}");
+        match value.get(key) {
+            Some(value) => names(property, value, &path, missing),
+            None => missing.push(path),
+        }
+    }
+    if let (Some(items), Some(first)) = (schema.get("items"), value.get(0)) {
+        names(items, first, path, missing);
+    }
+    if let (Some(others), Some(object)) = (schema.get("additionalProperties"), value.as_object()) {
+        object.values().for_each(|inner| names(others, inner, path, missing));
+    }
+}

@@ -1,0 +1,69 @@
+//! `[issuer]`: the authorization server.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::text::{Period, Text};
+
+/// The authorization server: who logs people in and issues tokens, and how long these last.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Issuer {
+    /// Which authorization server.
+    pub(crate) kind: IssuerKind,
+    /// How long an access token is good.
+    pub(crate) access_token_lifetime: Text<Period>,
+    /// How long a refresh token may lie unused before the person must log in again.
+    pub(crate) refresh_token_lifetime: Text<Period>,
+    /// How long an authorization lasts at most, however often it is refreshed.
+    pub(crate) grant_lifetime: Text<Period>,
+    /// How long an authorization code is good.
+    pub(crate) code_lifetime: Text<Period>,
+    /// How long a refresh token that was just used gets the same answer again, for clients that lose answers or run in
+    /// several processes.
+    pub(crate) refresh_grace: Text<Period>,
+    /// How long a browser stays logged in without being used.
+    pub(crate) session_lifetime: Text<Period>,
+    /// Whether clients may register themselves (RFC 7591).
+    pub(crate) registration: Registration,
+    /// Whether a client may name itself by the URL of its metadata document.
+    pub(crate) client_metadata_documents: bool,
+    /// Whether such a document may lie at a private address. For tests: it lets a client make Keyward call into your
+    /// network.
+    pub(crate) allow_private_client_metadata: bool,
+}
+
+/// A kind of authorization server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum IssuerKind {
+    /// Keyward's own.
+    Embedded,
+}
+
+/// Who may register clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Registration {
+    /// Every client itself.
+    Open,
+    /// Only operators, by `keyward client add`.
+    Closed,
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self {
+            kind: IssuerKind::Embedded,
+            access_token_lifetime: Text::of(Period::minutes(10)),
+            refresh_token_lifetime: Text::of(Period::days(30)),
+            grant_lifetime: Text::of(Period::days(365)),
+            code_lifetime: Text::of(Period::seconds(60)),
+            refresh_grace: Text::of(Period::minutes(2)),
+            session_lifetime: Text::of(Period::days(14)),
+            registration: Registration::Open,
+            client_metadata_documents: true,
+            allow_private_client_metadata: false,
+        }
+    }
+}

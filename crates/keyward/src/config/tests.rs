@@ -1,0 +1,218 @@
+use super::*;
+
+fn mistakes(text: &str, environment: &[(&str, &str)]) -> String {
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    match parse("keyward.toml", text, environment) {
+        Ok(_) => "no mistakes".to_owned(),
+        Err(mistakes) => mistakes.to_string(),
+    }
+}
+
+#[test]
+fn nothing_is_a_configuration() {
+    let config = parse("keyward.toml", "", []).expect("defaults");
+    assert_eq!(config.server.listen.0.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.storage.max_connections, 8);
+}
+
+#[test]
+fn every_mistake_at_once() {
+    insta::assert_snapshot!(mistakes(
+        r#"
+[server]
+lisen = "127.0.0.1:8080"
+public_url = "http://mcp.example.com"
+max_body_bytes = 4
+worker_threads = 0
+
+[issuer]
+registration = "opened"
+code_lifetime = "1d"
+
+[[servers]]
+id = "Coda"
+path = "/coda/mcp"
+upstream = "http://127.0.0.1:3000/mcp"
+[servers.credential]
+token = "coda/api_token"
+format = "Bearer"
+
+[[servers]]
+id = "notes"
+path = "/token/mcp"
+
+[colour]
+"#,
+        &[("KEYWARD__LOG__LEVL", "info"), ("KEYWARD__STORAGE__MAX_CONNECTIONS", "many")],
+    ), @r#"
+    keyward.toml:3:1: unknown key `lisen` in `server`
+      3 | lisen = "127.0.0.1:8080"
+        | ^^^^^
+        did you mean `listen`?
+    keyward.toml:4:14: `public_url`: a public URL is https, except on this machine (127.0.0.1, [::1], localhost): tokens would travel in the clear
+      4 | public_url = "http://mcp.example.com"
+        |              ^^^^^^^^^^^^^^^^^^^^^^^^
+    keyward.toml:5:18: `max_body_bytes` is a size such as "4MiB", not an integer
+      5 | max_body_bytes = 4
+        |                  ^
+    keyward.toml:6:18: `worker_threads` is a number from 1 to 1024, not 0
+      6 | worker_threads = 0
+        |                  ^
+    keyward.toml:9:16: `registration` cannot be "opened"
+      9 | registration = "opened"
+        |                ^^^^^^^^
+        did you mean `open`?
+    keyward.toml:10:17: `code_lifetime` is from 1s to 10m
+      10 | code_lifetime = "1d"
+         |                 ^^^^
+    keyward.toml:13:6: `id`: a server's id has 1 to 63 characters a-z, 0-9, '-' and '_', the first a letter or digit
+      13 | id = "Coda"
+         |      ^^^^^^
+    keyward.toml:18:10: `format`: a credential format has {token} where the token goes
+      18 | format = "Bearer"
+         |          ^^^^^^^^
+    keyward.toml:20:1: `servers` has no `upstream`
+      20 | [[servers]]
+         | ^^^^^^^^^^^
+        for example upstream = "http://127.0.0.1:3000/mcp"
+    keyward.toml:22:8: `path`: a server's path is not below /token, which Keyward answers itself
+      22 | path = "/token/mcp"
+         |        ^^^^^^^^^^^^
+    keyward.toml:24:2: unknown key `colour`
+      24 | [colour]
+         |  ^^^^^^
+        known here: audit, issuer, keys, log, scopes, server, servers, storage, token_store, trusted_issuers
+    KEYWARD__LOG__LEVL: unknown key `levl` in `log`
+        did you mean `level`?
+    KEYWARD__STORAGE__MAX_CONNECTIONS: `max_connections` is a whole number, not a string
+    13 mistakes in the configuration
+    "#);
+}
+
+#[test]
+fn rules_between_sections() {
+    insta::assert_snapshot!(mistakes(
+        r#"
+[server]
+listen = "0.0.0.0:8080"
+default_server = "cod"
+[storage]
+url = "postgres://app:secret@db/keyward"
+[token_store]
+kind = "sqlite"
+[token_store.env]
+"coda/api_token" = "CODA_API_TOKEN"
+[scopes."coda:write"]
+includes = ["coda:raed"]
+[[servers]]
+id = "coda"
+path = "/coda/mcp"
+upstream = "http://127.0.0.1:3000/mcp"
+scopes = ["coda:read"]
+default_scopes = ["coda:all"]
+[[servers]]
+id = "coda"
+path = "/coda/mcp"
+upstream = "http://127.0.0.1:3001/mcp"
+[[trusted_issuers]]
+issuer = "https://login.example.com"
+jwks_uri = "https://login.example.com/jwks"
+[[trusted_issuers]]
+issuer = "https://login.example.com"
+jwks_uri = "https://login.example.com/jwks"
+"#,
+        &[],
+    ), @r#"
+    keyward.toml:3:10: `listen` is open to the network, and there is no `public_url`
+      3 | listen = "0.0.0.0:8080"
+        |          ^^^^^^^^^^^^^^
+        add public_url = "https://…", the URL under which clients reach Keyward
+    keyward.toml:4:18: there is no server `cod`
+      4 | default_server = "cod"
+        |                  ^^^^^
+        did you mean `coda`?
+    keyward.toml:6:7: a password does not belong into this file
+        put the URL into a variable or a file and write url = "env:NAME" or "file:PATH"
+    keyward.toml:8:8: the tokens are kept in the database of [storage], which is PostgreSQL
+      8 | kind = "sqlite"
+        |        ^^^^^^^^
+        leave `kind` out, or change [storage] url
+    keyward.toml:9:1: [token_store.env] is only read with kind = "env"
+      9 | [token_store.env]
+        | ^^^^^^^^^^^^^^^^^
+    keyward.toml:11:1: no server uses the scope `coda:write`
+      11 | [scopes."coda:write"]
+         | ^^^^^^^^^^^^^^^^^^^^^
+        known here: coda:all, coda:read
+    keyward.toml:12:13: no server uses the scope `coda:raed`
+      12 | includes = ["coda:raed"]
+         |             ^^^^^^^^^^^
+        did you mean `coda:read`?
+    keyward.toml:18:19: `coda:all` is no scope of this server
+      18 | default_scopes = ["coda:all"]
+         |                   ^^^^^^^^^^
+        known here: coda:read
+    keyward.toml:20:6: there are two servers `coda`
+      20 | id = "coda"
+         |      ^^^^^^
+    keyward.toml:21:8: two servers have the path /coda/mcp
+      21 | path = "/coda/mcp"
+         |        ^^^^^^^^^^^
+    keyward.toml:27:10: the issuer https://login.example.com is here twice
+      27 | issuer = "https://login.example.com"
+         |          ^^^^^^^^^^^^^^^^^^^^^^^^^^^
+    11 mistakes in the configuration
+    "#);
+}
+
+#[test]
+fn mistakes_of_grammar_are_all_found_too() {
+    insta::assert_snapshot!(mistakes("[server\nlisten = \n[log]\nlevel = 'loud'\nlevel = 'info'\n", &[]), @r"
+    keyward.toml:1:8: unclosed table, expected `]`
+      1 | [server
+        |        ^
+    keyward.toml:4:9: `level`: a log level is off, error, warn, info, debug or trace, also by module: info,keyward_gateway=debug
+      4 | level = 'loud'
+        |         ^^^^^^
+    keyward.toml:5:1: duplicate key
+      5 | level = 'info'
+        | ^^^^^
+    3 mistakes in the configuration
+    ");
+}
+
+#[test]
+fn the_environment_wins() {
+    let environment = [
+        ("KEYWARD__SERVER__LISTEN", "127.0.0.1:0"),
+        ("KEYWARD__SERVER__ALLOWED_ORIGINS", "http://localhost:6274, https://app.example.com"),
+        ("KEYWARD__SERVERS__0__UPSTREAM", "http://127.0.0.1:9/mcp"),
+        ("KEYWARD__SERVERS__1", r#"{"id":"b","path":"/b","upstream":"http://127.0.0.1:8/b"}"#),
+        ("KEYWARD__SERVERS__2__ID", "c"),
+        ("KEYWARD__SERVERS__2__PATH", "/c"),
+        ("KEYWARD__SERVERS__2__UPSTREAM", "http://127.0.0.1:7/c"),
+        ("KEYWARD__SERVERS__2__SCOPES", "c:read,c:write"),
+        ("KEYWARD__ISSUER__CLIENT_METADATA_DOCUMENTS", "false"),
+        ("KEYWARD_TOKEN__CODA__API_TOKEN", "no configuration"),
+        ("HOME", "/"),
+    ];
+    let environment = environment.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let text =
+        "[server]\nlisten = '127.0.0.1:1'\n[[servers]]\nid = 'a'\npath = '/a'\nupstream = 'http://127.0.0.1:1/a'\n";
+    let config = parse("keyward.toml", text, environment).expect("a configuration");
+    assert_eq!(config.server.listen.0.port(), 0);
+    assert_eq!(config.server.allowed_origins.len(), 2);
+    assert_eq!(config.servers.len(), 3);
+    assert_eq!(config.servers[0].upstream.0.0.as_str(), "http://127.0.0.1:9/mcp");
+    assert_eq!(config.servers[2].scopes.len(), 2);
+    assert!(!config.issuer.client_metadata_documents);
+}
+
+#[test]
+fn an_element_cannot_be_skipped() {
+    insta::assert_snapshot!(mistakes("", &[("KEYWARD__SERVERS__1__ID", "a"), ("KEYWARD__SCOPES", "{")]), @r"
+    KEYWARD__SCOPES: no JSON: EOF while parsing an object at line 1 column 1
+    KEYWARD__SERVERS__1__ID: `1` is no number of an element: the next one is 0
+    2 mistakes in the configuration
+    ");
+}

@@ -1,0 +1,59 @@
+//! What commands write to standard output: a table for people, JSON for machines.
+
+use std::io::{self, Write};
+
+use comfy_table::{ContentArrangement, Table, presets};
+use serde::Serialize;
+
+/// The flag that every listing has.
+#[derive(clap::Args, Clone, Copy, Debug)]
+pub(crate) struct Format {
+    /// Write JSON instead of a table.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// A row of a listing.
+pub(crate) trait Row: Serialize {
+    /// The heads of the columns.
+    const HEADS: &'static [&'static str];
+
+    /// The cells, as many as heads.
+    fn cells(&self) -> Vec<String>;
+}
+
+impl Format {
+    /// Writes a listing; `nothing` is what people read when it is empty.
+    pub(crate) fn list<T: Row>(self, rows: &[T], nothing: &str) -> io::Result<()> {
+        if self.json {
+            return json(&rows);
+        }
+        if rows.is_empty() {
+            return line(nothing);
+        }
+        let mut table = Table::new();
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(T::HEADS);
+        for row in rows {
+            table.add_row(row.cells());
+        }
+        line(&table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n"))
+    }
+}
+
+/// Writes a value as JSON.
+pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_string_pretty(value)?;
+    text.push('\n');
+    write(&text)
+}
+
+/// Writes a line.
+pub(crate) fn line(text: &str) -> io::Result<()> {
+    write(&format!("{text}\n"))
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
