@@ -91,6 +91,13 @@ impl TokenCache {
     }
 }
 
+#[cfg(test)]
+impl TokenCache {
+    pub(crate) fn weights(&self) -> (u64, u64) {
+        (self.accepted.weight(), self.refused.weight())
+    }
+}
+
 /// A token asked for together with the resource that it is for.
 pub(crate) struct Slot<'a> {
     hash: u64,
@@ -181,3 +188,6 @@ impl fmt::Debug for TokenCache {
         write!(f, "TokenCache({} accepted, {} refused)", self.accepted.len(), self.refused.len())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,6 +14,7 @@ pub use cache::{RemoteKeys, RemoteKeysConfig};
 pub(crate) use key::Key;
 
 use crate::error::TokenError;
+use crate::json::object;
 use crate::jwt::Algorithm;
 
 /// Most keys that are taken from one set.
@@ -38,7 +39,7 @@ impl KeySet {
     /// Reads a JWK Set. Keys of unknown kinds, for other uses, or not sound are passed over (RFC 7517 §5): they are a
     /// newer time's, or the issuer's mistake, and the others still serve.
     pub fn from_jwks(json: &[u8]) -> Result<Self, InvalidKeySet> {
-        let document: Document<'_> = serde_json::from_slice(json).map_err(InvalidKeySet)?;
+        let document: Document<'_> = object(json).map_err(InvalidKeySet)?;
         let keys = document.keys.iter().take(MAX_KEYS);
         Ok(Self(keys.flat_map(|jwk| Key::from_jwk(jwk.get())).collect()))
     }
@@ -95,3 +96,6 @@ impl KeySource {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -93,3 +93,6 @@ impl VerifiedJwt {
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed)
 }
+
+#[cfg(test)]
+mod tests;

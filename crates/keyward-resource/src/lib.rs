@@ -24,11 +24,14 @@ mod bearer;
 mod cache;
 mod challenge;
 mod error;
+mod json;
 mod jwks;
 mod jwt;
 mod metadata;
 mod principal;
 mod revocations;
+#[cfg(test)]
+mod testing;
 mod verify;
 
 pub use bearer::{BearerToken, bearer_from};

@@ -173,3 +173,6 @@ impl Verifier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,8 +88,9 @@ impl RemoteKeys {
     /// not suffice; then the issuer has no such key.
     pub(crate) async fn holding(&self, suffices: impl Fn(&KeySet) -> bool) -> Result<Arc<KeySet>, TokenError> {
         let inner = &self.0;
-        let seen = inner.usable();
+        let seen = inner.current.load_full();
         if let Some(current) = &seen
+            && inner.clock.now() < current.ends_at
             && suffices(&current.keys)
         {
             if inner.clock.now() >= current.refresh_at {
@@ -172,3 +173,6 @@ impl fmt::Debug for RemoteKeys {
         write!(f, "RemoteKeys({})", self.0.config.url)
     }
 }
+
+#[cfg(test)]
+mod tests;

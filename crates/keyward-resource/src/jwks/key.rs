@@ -12,6 +12,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::error::TokenError;
+use crate::json::object;
 use crate::jwt::Algorithm;
 
 /// A public key for exactly one algorithm, so that no header can talk it into another.
@@ -39,7 +40,7 @@ struct Jwk {
 impl Key {
     /// Every way in which the JWK may be used: none, one, or, for an RSA key without `alg`, two.
     pub(crate) fn from_jwk(json: &str) -> Vec<Self> {
-        let Ok(jwk) = serde_json::from_str::<Jwk>(json) else { return Vec::new() };
+        let Ok(jwk) = object::<Jwk>(json.as_bytes()) else { return Vec::new() };
         let verifies = jwk.public_key_use.as_deref().is_none_or(|it| it == "sig")
             && jwk.key_ops.as_ref().is_none_or(|ops| ops.iter().any(|op| op == "verify"));
         if !verifies {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
 use crate::error::TokenError;
+use crate::json::object;
 
 /// What is read of the claims. Members that occur twice are refused by the derived code (RFC 7519 §4).
 #[derive(Deserialize)]
@@ -48,7 +49,7 @@ impl OneOrMany {
 
 impl Claims {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, TokenError> {
-        let claims: Self = serde_json::from_slice(json).map_err(|_| TokenError::Claims)?;
+        let claims: Self = object(json).map_err(|_| TokenError::Claims)?;
         if claims.sub.is_empty() { Err(TokenError::Claims) } else { Ok(claims) }
     }
 

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Algorithm;
 use crate::error::TokenError;
+use crate::json::object;
 
 /// What `typ` must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +57,7 @@ impl<'de> Deserialize<'de> for Presence {
 
 impl Header {
     pub(crate) fn parse(json: &[u8]) -> Result<Self, TokenError> {
-        let members: Members = serde_json::from_slice(json).map_err(|_| TokenError::Malformed)?;
+        let members: Members = object(json).map_err(|_| TokenError::Malformed)?;
         if members.crit.0 {
             return Err(TokenError::Critical);
         }
