@@ -19,6 +19,8 @@
 //! );
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! A server of one's own is protected with [`layer`].
 
 mod bearer;
 mod cache;
@@ -27,6 +29,7 @@ mod error;
 mod json;
 mod jwks;
 mod jwt;
+pub mod layer;
 mod metadata;
 mod principal;
 mod revocations;
