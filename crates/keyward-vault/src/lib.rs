@@ -1,1 +1,22 @@
-//! The key cabinet: sealing, keys, token stores.
+//! The key cabinet: tokens sealed to their place, the keys they are sealed with, and the stores they lie in.
+//!
+//! This room knows nothing of HTTP requests, of OAuth, or of who may use a token: whoever asks has been let through before.
+//! Values come in and go out as [`Secret`](keyward_core::secret::Secret), or as a [`Credential`] that can only be put
+//! into a call. In reading order:
+
+mod credential;
+mod environment;
+mod error;
+mod fingerprint;
+pub mod key;
+mod name;
+mod seal;
+pub mod store;
+
+pub use credential::{Credential, CredentialError, CredentialSpec, InvalidCredentialSpec};
+pub use environment::Environment;
+pub use error::VaultError;
+pub use key::{RootKey, RootKeyId};
+pub use name::{InvalidTokenName, TokenName};
+pub use seal::{InvalidKeyId, InvalidSealed, KeyId, Place, SealFailed, Sealed};
+pub use store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};

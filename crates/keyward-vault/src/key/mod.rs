@@ -1,0 +1,7 @@
+//! Keys: the root key, which wraps data keys and touches nothing else, and the ring of data keys.
+
+pub mod env;
+pub mod file;
+mod root;
+
+pub use root::{InvalidRootKey, RootKey, RootKeyId};

@@ -1,0 +1,8 @@
+//! Sealing: AES-256-GCM bound to a typed place.
+
+mod envelope;
+mod place;
+
+pub use envelope::{InvalidSealed, SealFailed, Sealed};
+pub(crate) use envelope::{KEY_LEN, SealingKey};
+pub use place::{InvalidKeyId, KeyId, Place};

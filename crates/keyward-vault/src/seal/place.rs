@@ -1,0 +1,168 @@
+//! What a ciphertext is bound to: the place it was sealed for.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use keyward_core::id::UserId;
+
+use crate::name::TokenName;
+
+/// Begins all additional authenticated data; the number is the version of the encoding.
+const LABEL: &[u8] = b"keyward sealed 1";
+
+/// Where a sealed value lies: table, service, key, owner and version. A value opens at the place it was sealed for and at
+/// no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    table: &'static str,
+    service: String,
+    key: String,
+    owner: Option<UserId>,
+    version: i64,
+}
+
+impl Place {
+    /// The current version of a token.
+    pub fn token(name: &TokenName, version: i64) -> Self {
+        Self::of_name("tokens", name, version)
+    }
+
+    /// An earlier version of a token.
+    pub fn earlier_token(name: &TokenName, version: i64) -> Self {
+        Self::of_name("token_versions", name, version)
+    }
+
+    /// A column of a row in another room's table. `column` tells several sealed columns of a row apart, `row` is the
+    /// row's primary key as text.
+    pub fn column(table: &'static str, column: &str, row: &str) -> Self {
+        Self { table, service: column.to_owned(), key: row.to_owned(), owner: None, version: 0 }
+    }
+
+    fn of_name(table: &'static str, name: &TokenName, version: i64) -> Self {
+        Self { table, service: name.service().to_owned(), key: name.key().to_owned(), owner: name.owner(), version }
+    }
+
+    /// The additional authenticated data (NIST SP 800-38D §7.1, `A`): every part after its length, so that no two places
+    /// encode alike.
+    pub(crate) fn additional_data(&self, key_id: &KeyId) -> Vec<u8> {
+        let owner = self.owner.map(|owner| owner.to_string()).unwrap_or_default();
+        let version = self.version.to_be_bytes();
+        let parts: [&[u8]; 7] = [
+            LABEL,
+            self.table.as_bytes(),
+            self.service.as_bytes(),
+            self.key.as_bytes(),
+            owner.as_bytes(),
+            &version,
+            key_id.as_str().as_bytes(),
+        ];
+        let mut encoded = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
+        for part in parts {
+            encoded.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            encoded.extend_from_slice(part);
+        }
+        encoded
+    }
+}
+
+/// `token SERVICE/KEY`, or the table for a column of another room.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.table {
+            "tokens" | "token_versions" => write!(f, "token {}/{}", self.service, self.key),
+            table => write!(f, "{table}.{}", self.service),
+        }
+    }
+}
+
+/// The id of a data key, as rows name it: `dk_` and 12 hex digits.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId(Arc<str>);
+
+/// A text that is no key id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("a data key's id is \"dk_\" and 12 hex digits")]
+pub struct InvalidKeyId;
+
+impl KeyId {
+    pub(crate) const LEN: usize = 3 + 12;
+
+    pub(crate) fn from_bytes(bytes: [u8; 6]) -> Self {
+        Self(bytes.iter().fold("dk_".to_owned(), |text, byte| text + &format!("{byte:02x}")).into())
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for KeyId {
+    type Err = InvalidKeyId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
+        let hex = text.strip_prefix("dk_").ok_or(InvalidKeyId)?;
+        let form = text.len() == Self::LEN && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        form.then(|| Self(text.into())).ok_or(InvalidKeyId)
+    }
+}
+
+impl fmt::Display for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for KeyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_core::id::UserId;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+
+    /// Few letters and short parts, so that two draws often differ only in where one part ends and the next begins.
+    fn places() -> impl Strategy<Value = (Place, KeyId)> {
+        let table = prop_oneof![Just("tokens"), Just("token_versions"), Just("t")];
+        let owner = prop_oneof![Just(None), Just(Some(UserId(Uuid::nil()))), Just(Some(UserId(Uuid::max())))];
+        (table, "[a/\0]{0,3}", "[a/\0]{0,3}", owner, -1_i64..3, 0_u8..2).prop_map(
+            |(table, service, key, owner, version, id)| {
+                (Place { table, service, key, owner, version }, KeyId::from_bytes([id; 6]))
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn no_two_places_encode_alike(a in places(), b in places()) {
+            let same = a == b;
+            prop_assert_eq!(a.0.additional_data(&a.1) == b.0.additional_data(&b.1), same);
+        }
+    }
+
+    #[test]
+    fn the_encoding_stays_as_it_is() {
+        let name: TokenName = "coda/api_token".parse().expect("name");
+        let data = Place::token(&name, 7).additional_data(&KeyId::from_bytes([1, 2, 3, 4, 5, 0xff]));
+        let expected = b"\0\0\0\0\0\0\0\x10keyward sealed 1\0\0\0\0\0\0\0\x06tokens\0\0\0\0\0\0\0\x04coda\0\0\0\0\0\0\0\x09api_token\
+            \0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x08\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0\x0fdk_0102030405ff";
+        assert_eq!(data.escape_ascii().to_string(), expected.escape_ascii().to_string());
+    }
+
+    #[test]
+    fn key_ids_follow_their_form() {
+        assert!("dk_0123456789ab".parse::<KeyId>().is_ok());
+        for bad in ["", "dk_", "dk_0123456789aB", "dk_0123456789abc", "kd_0123456789ab", "dk_é123456789a"] {
+            assert_eq!(bad.parse::<KeyId>(), Err(InvalidKeyId), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Several stores as one: the first that has a token answers.
+
+use super::{Expected, NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
+use crate::error::VaultError;
+use crate::name::TokenName;
+
+/// Stores in the order they are asked. A store that fails ends the search: what a later one has may be out of date.
+pub struct ChainStore(Vec<Box<dyn TokenStore>>);
+
+impl ChainStore {
+    /// A chain of `stores`.
+    pub fn new(stores: Vec<Box<dyn TokenStore>>) -> Self {
+        Self(stores)
+    }
+}
+
+impl TokenStore for ChainStore {
+    fn name(&self) -> &'static str {
+        "chain"
+    }
+
+    fn get<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
+        Box::pin(async move {
+            for store in &self.0 {
+                if let Some(token) = store.get(name).await? {
+                    return Ok(Some(token));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    /// Into the first store that can be written, unless a read-only one before it has the token: what was written would
+    /// never be read.
+    fn put<'a>(&'a self, name: &'a TokenName, token: &'a NewToken, expected: Expected) -> StoreFuture<'a, i64> {
+        Box::pin(async move {
+            let mut refused = VaultError::NoStore;
+            for store in &self.0 {
+                match store.put(name, token, expected).await {
+                    Err(error @ VaultError::ReadOnly { .. }) => {
+                        if store.get(name).await?.is_some() {
+                            return Err(error);
+                        }
+                        refused = error;
+                    }
+                    done => return done,
+                }
+            }
+            Err(refused)
+        })
+    }
+
+    fn list(&self) -> StoreFuture<'_, Vec<TokenEntry>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for store in &self.0 {
+                all.extend(store.list().await?);
+            }
+            // The sort is stable, so the first store that has a name keeps it.
+            all.sort_by(|a, b| a.name.cmp(&b.name));
+            all.dedup_by(|later, first| later.name == first.name);
+            Ok(all)
+        })
+    }
+
+    /// From every store, so that no older value shows from behind.
+    fn delete<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, bool> {
+        Box::pin(async move {
+            let mut deleted = false;
+            for store in &self.0 {
+                deleted |= store.delete(name).await?;
+            }
+            Ok(deleted)
+        })
+    }
+
+    fn versions<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Vec<VersionEntry>> {
+        Box::pin(async move {
+            for store in &self.0 {
+                let versions = store.versions(name).await?;
+                if !versions.is_empty() {
+                    return Ok(versions);
+                }
+            }
+            Ok(Vec::new())
+        })
+    }
+}
