@@ -23,7 +23,9 @@ pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
     if error.chain().any(broken_pipe) {
         return DONE.into();
     }
-    eprintln!("keyward: {error}");
+    // Mistakes begin with the place of the first, so that editors and terminals can go there.
+    let prefix = if error.is::<crate::config::Mistakes>() { "" } else { "keyward: " };
+    eprintln!("{prefix}{error}");
     let mut said = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
         // Errors that repeat their cause in their own text say it once.

@@ -7,8 +7,14 @@
 mod cli;
 mod commands;
 mod config;
+mod demo;
 mod exit;
+mod hardening;
+mod input;
 mod output;
+mod serve;
+mod telemetry;
+mod wiring;
 
 use std::process::ExitCode;
 

@@ -1,0 +1,10 @@
+//! What the process gives up so that its memory stays its own.
+
+/// Forbids core dumps and reading by debuggers (`PR_SET_DUMPABLE`), since both would show opened tokens. Where the
+/// platform has no such thing, nothing happens.
+pub(crate) fn forbid_core_dumps() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable) {
+        tracing::warn!(%error, "core dumps stay possible");
+    }
+}

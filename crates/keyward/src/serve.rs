@@ -1,0 +1,4 @@
+mod client_address;
+mod listen;
+mod stop;
+mod worker;

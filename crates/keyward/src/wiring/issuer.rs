@@ -1,0 +1,42 @@
+//! The authorization server's configuration.
+
+use keyward_issuer::config::{IssuerConfig, Lifetimes, ProtectedServer, Registration};
+
+use super::layout::Layout;
+use crate::config::{self, Config};
+
+/// From the file's terms to the room's.
+pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<IssuerConfig> {
+    let servers = layout.servers.iter().map(|server| ProtectedServer {
+        id: server.config.id.0.clone(),
+        name: server.config.name.clone().unwrap_or_else(|| server.config.id.0.to_string()),
+        resource: server.resource.clone(),
+        scopes: server.grantable.clone(),
+        default_scopes: server.defaults.clone(),
+    });
+    let mut issuer = IssuerConfig::new(layout.public_url.clone(), servers.collect());
+    let section = &config.issuer;
+    issuer.default_server = config.server.default_server.as_ref().map(|id| id.0.clone());
+    for (name, meaning) in &config.scopes {
+        if let Some(description) = &meaning.description {
+            issuer.scope_descriptions.insert(name.parse()?, description.clone());
+        }
+    }
+    issuer.hierarchy = layout.hierarchy.clone();
+    issuer.lifetimes = Lifetimes {
+        access_token: section.access_token_lifetime.0.0,
+        refresh_token: section.refresh_token_lifetime.0.0,
+        grant: Some(section.grant_lifetime.0.0),
+        code: section.code_lifetime.0.0,
+        refresh_grace: section.refresh_grace.0.0,
+        session: section.session_lifetime.0.0,
+        ..Lifetimes::default()
+    };
+    issuer.registration = match section.registration {
+        config::Registration::Open => Registration::Open,
+        config::Registration::Closed => Registration::Closed,
+    };
+    issuer.client_metadata_documents = section.client_metadata_documents;
+    issuer.allow_private_client_metadata = section.allow_private_client_metadata;
+    Ok(issuer)
+}

@@ -1,0 +1,4 @@
+//! Transcripts of the command line: what a person or a script sees, and the exit code.
+
+mod configuration;
+mod transcript;

@@ -1,0 +1,52 @@
+//! Runs the built binary in a directory of its own.
+
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use tempfile::TempDir;
+
+/// A directory in which commands are run one after the other.
+pub(crate) struct Desk(TempDir);
+
+impl Desk {
+    pub(crate) fn new() -> Self {
+        Self(tempfile::tempdir().expect("a directory"))
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// Puts a file into it.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).expect("a file");
+    }
+
+    /// Runs `keyward` with the words of `line`; gives what was printed and the exit code, the same on every machine.
+    pub(crate) fn run(&self, line: &str) -> String {
+        self.run_with(line, "", &[])
+    }
+
+    /// The same with standard input and environment variables.
+    pub(crate) fn run_with(&self, line: &str, input: &str, environment: &[(&str, &str)]) -> String {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_keyward"))
+            .args(line.split_whitespace())
+            .current_dir(self.path())
+            .env_clear()
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        let mut stdin = child.stdin.take().expect("its input");
+        // A command that reads nothing may be gone already.
+        drop(stdin.write_all(input.as_bytes()));
+        drop(stdin);
+        let output = child.wait_with_output().expect("it ends");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().expect("an exit code");
+        format!("{}{}(exit {code})", text(&output.stdout), text(&output.stderr))
+    }
+}
