@@ -98,7 +98,10 @@ impl RemoteKeys {
             }
             return Ok(Arc::clone(&current.keys));
         }
-        inner.fetch_unless_changed(seen.as_ref()).await;
+        // In a task of its own: a caller that hangs up must not take the fetch with it, for the others would then wait
+        // out the debounce with nothing in hand.
+        let fetching = Arc::clone(inner);
+        let _ = tokio::spawn(async move { fetching.fetch_unless_changed(seen.as_ref()).await }).await;
         inner.usable().map(|current| Arc::clone(&current.keys)).ok_or(TokenError::KeysUnavailable)
     }
 

@@ -164,3 +164,19 @@ async fn an_issuer_that_was_never_reached_is_asked_again_but_not_by_every_call()
     issuer.seconds_pass(10);
     assert_eq!((issuer.has("a").await, issuer.fetches()), (Ok(true), 2));
 }
+
+#[tokio::test]
+async fn a_caller_that_hangs_up_does_not_take_the_fetch_along() {
+    let issuer = Issuer::start(document(&["a"], "")).await;
+    let reached = async {
+        while issuer.fetches() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        _ = issuer.has("a") => panic!("it was to hang up before the answer"),
+        () = reached => {}
+    }
+    assert_eq!((issuer.has("a").await, issuer.fetches()), (Ok(true), 1));
+}
