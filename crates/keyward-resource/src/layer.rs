@@ -146,3 +146,6 @@ where
 fn permit(principal: Arc<Principal>, resource: &ProtectedResource) -> Result<Arc<Principal>, Refusal> {
     if principal.granted.covers(resource.scopes()) { Ok(principal) } else { Err(Refusal::Scope) }
 }
+
+#[cfg(test)]
+mod tests;
