@@ -1,1 +1,18 @@
-//! The one SQL database: SQLite or PostgreSQL, migrations, one file per table family, audit, changes.
+//! The one SQL database, SQLite or PostgreSQL: all durable state of Keyward.
+//!
+//! This room must not know what a token means, only what a row holds: it never sees a plain secret. One SQL text serves
+//! both kinds; [`database`] and the migrations are all that knows that there are two.
+
+mod change;
+mod database;
+mod error;
+mod migrate;
+mod row;
+mod value;
+
+pub use change::{ChangeFeed, Topic};
+pub use database::{Database, Kind, StorageConfig, Transaction};
+pub use error::StorageError;
+pub use migrate::{MigrationReport, NEWEST};
+pub use row::{FromValue, Row};
+pub use value::Value;
