@@ -51,7 +51,7 @@ pub struct Database {
 #[derive(Clone)]
 enum Engine {
     Sqlite(Sqlite),
-    Postgres(Postgres),
+    Postgres(Box<Postgres>),
 }
 
 impl std::fmt::Debug for Database {
@@ -70,7 +70,7 @@ impl Database {
             }
             Engine::Sqlite(Sqlite::open(path.into()).await?)
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
-            Engine::Postgres(Postgres::open(&config.url, config.max_connections).await?)
+            Engine::Postgres(Box::new(Postgres::open(&config.url, config.max_connections).await?))
         } else {
             return Err(StorageError::Url { reason: "unknown kind of database".to_owned() });
         };
@@ -130,7 +130,7 @@ impl Database {
     pub async fn begin(&self, name: &'static str) -> Result<Transaction, StorageError> {
         let engine = match &self.engine {
             Engine::Sqlite(sqlite) => EngineTransaction::Sqlite(sqlite.begin().await?),
-            Engine::Postgres(postgres) => EngineTransaction::Postgres(postgres.begin().await?),
+            Engine::Postgres(postgres) => EngineTransaction::Postgres(Box::new(postgres.begin().await?)),
         };
         Ok(Transaction { engine, name, changes: self.changes.clone(), notified: Vec::new() })
     }
@@ -159,7 +159,7 @@ pub struct Transaction {
 
 enum EngineTransaction {
     Sqlite(SqliteTransaction),
-    Postgres(PostgresTransaction),
+    Postgres(Box<PostgresTransaction>),
 }
 
 impl std::fmt::Debug for Transaction {
