@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
+use keyward_core::clock::Timestamp;
 use serde::Serialize;
 
 /// The flag that every listing has.
@@ -56,4 +57,10 @@ fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     out.flush()
+}
+
+/// A time in a table: to the second, or a dash.
+pub(crate) fn time(time: Option<Timestamp>) -> String {
+    let seconds = |time: Timestamp| time.to_string().split('.').next().map(|text| format!("{text}Z"));
+    time.and_then(seconds).unwrap_or_else(|| "-".to_owned())
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{AddressRange, Listen, Origin, Period, PublicUrl, Size, Text};
+use super::text::{AddressRange, HostName, Listen, Origin, Period, PublicUrl, Size, Text};
 use keyward_core::id::ServerId;
 
 /// Where Keyward listens, under which name the world knows it, and how much it takes.
@@ -17,6 +17,8 @@ pub(crate) struct Server {
     pub(crate) public_url: Option<Text<PublicUrl>>,
     /// Browser origins, besides that of `public_url`, whose pages may call the MCP servers.
     pub(crate) allowed_origins: Vec<Text<Origin>>,
+    /// Names, besides that of `public_url`, by which Keyward may be called: what a proxy in front sends as `Host`.
+    pub(crate) allowed_hosts: Vec<Text<HostName>>,
     /// Addresses of proxies in front of Keyward whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<Text<AddressRange>>,
     /// The server that clients get which name none: its metadata document is the one at the root. With only one server
@@ -45,6 +47,7 @@ impl Default for Server {
             listen: Text::of(Listen::from(([127, 0, 0, 1], 8080))),
             public_url: None,
             allowed_origins: Vec::new(),
+            allowed_hosts: Vec::new(),
             trusted_proxies: Vec::new(),
             default_server: None,
             max_body_bytes: Text::of(Size(4 << 20)),

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use keyward_core::id::ServerId;
 use keyward_core::scope::Scope;
+use keyward_vault::TokenName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{CredentialFormat, Path, Text, TextValue, TokenReference, ToolPattern, UpstreamUrl};
+use super::text::{CredentialFormat, Path, Text, TextValue, ToolPattern, UpstreamUrl};
 
 /// An MCP server behind Keyward.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -42,7 +43,7 @@ pub(crate) struct McpServer {
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credential {
     /// Its name in the cabinet, `service/key`; put it there with `keyward token set`.
-    pub(crate) token: Text<TokenReference>,
+    pub(crate) token: Text<TokenName>,
     /// The header that carries it.
     #[serde(default = "authorization")]
     pub(crate) header: Text<http::HeaderName>,

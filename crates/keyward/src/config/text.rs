@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) use credential::CredentialFormat;
 pub(crate) use duration::Period;
 pub(crate) use name::{EnvironmentName, LogFilter, Path};
-pub(crate) use network::{AddressRange, Listen, Origin};
+pub(crate) use network::{AddressRange, HostName, Listen, Origin};
 pub(crate) use size::Size;
 pub(crate) use storage::StorageUrl;
 pub(crate) use url::{IssuerUrl, PublicUrl, UpstreamUrl};
@@ -92,6 +92,7 @@ pub(crate) const FORMS: &[Form] = &[
     form::<Size>(),
     form::<Listen>(),
     form::<Origin>(),
+    form::<HostName>(),
     form::<AddressRange>(),
     form::<PublicUrl>(),
     form::<UpstreamUrl>(),
@@ -104,8 +105,8 @@ pub(crate) const FORMS: &[Form] = &[
     form::<keyward_core::id::ServerId>(),
     form::<keyward_core::scope::Scope>(),
     form::<http::HeaderName>(),
-    form::<name::TokenReference>(),
+    form::<keyward_vault::TokenName>(),
     form::<name::ToolPattern>(),
 ];
 
-pub(crate) use name::{TokenReference, ToolPattern};
+pub(crate) use name::ToolPattern;

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use keyward_vault::TokenName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{EnvironmentName, Text, TextValue, TokenReference};
+use super::text::{EnvironmentName, Text, TextValue};
 
 /// Where the service tokens are kept that Keyward puts into calls.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -15,7 +16,7 @@ pub(crate) struct TokenStore {
     pub(crate) kind: Option<TokenStoreKind>,
     /// For `kind = "env"`: which variable holds which token, such as `"coda/api_token" = "CODA_API_TOKEN"`. Tokens that
     /// are not named here are looked for in `KEYWARD_TOKEN__SERVICE__KEY`.
-    #[schemars(extend("x-keyward-keys" = TokenReference::FORMAT))]
+    #[schemars(extend("x-keyward-keys" = TokenName::FORMAT))]
     pub(crate) env: BTreeMap<String, Text<EnvironmentName>>,
 }
 

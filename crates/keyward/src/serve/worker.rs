@@ -115,3 +115,6 @@ async fn serve<A: Answer>(stream: TcpStream, peer: SocketAddr, limits: Limits, s
         tracing::debug!(%error, "a connection ended early");
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,6 +68,27 @@ impl TextValue for Origin {
     }
 }
 
+/// The name or address in a `Host` header (RFC 9110 §7.2), without the port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HostName(pub(crate) String);
+
+impl TextValue for HostName {
+    const FORMAT: &'static str = "keyward-host";
+    const NOUN: &'static str = "a host";
+    const EXAMPLE: &'static str = "mcp.internal";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        match url::Host::parse(text) {
+            Ok(host) if host.to_string() == text => Ok(Self(text.to_owned())),
+            _ => Err("is a name in small letters or an address, without a port".to_owned()),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.0.clone()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +99,16 @@ mod tests {
         assert_eq!(AddressRange::parse("fd00::/8").expect("range").prefix, 8);
         for bad in ["10.0.0.0/33", "::/129", "10.0.0.0/", "example.com", "10.0.0.0/-1"] {
             assert!(AddressRange::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn hosts_have_no_port() {
+        for good in ["mcp.internal", "localhost", "10.0.0.1", "[::1]"] {
+            assert!(HostName::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", "h:80", "https://h", "H", "a b"] {
+            assert!(HostName::parse(bad).is_err(), "{bad}");
         }
     }
 
