@@ -3,6 +3,7 @@
 //! This room must not know what a token means, only what a row holds: it never sees a plain secret. One SQL text serves
 //! both kinds; [`database`] and the migrations are all that knows that there are two.
 
+pub mod audit;
 mod change;
 mod database;
 mod error;

@@ -1,0 +1,84 @@
+//! The audit log: append-only, hash-chained, written in batches.
+//!
+//! [`AuditLog`] is the handle that every room records through; one writer task in each process appends what it is sent.
+//! With several processes on one database the chain stays one: its head is taken under a lock.
+
+mod chain;
+mod list;
+mod verify;
+mod writer;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use keyward_core::audit::AuditEvent;
+use keyward_core::random::Random;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::database::Database;
+
+pub use list::{AuditFilter, AuditRecord, list};
+pub use verify::{BadRecord, Fault, VerifyReport, verify};
+
+/// Records that may wait for the writer.
+const QUEUE: usize = 16_384;
+
+/// The audit log cannot be written now. What must be recorded first must not be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the audit log cannot be written")]
+pub struct AuditUnavailable;
+
+/// The handle to record through. Clones go to the same writer.
+#[derive(Clone, Debug)]
+pub struct AuditLog {
+    queue: mpsc::Sender<Entry>,
+    dropped: Arc<AtomicU64>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Entry {
+    Event(AuditEvent),
+    Durable(AuditEvent, oneshot::Sender<()>),
+    Flush(oneshot::Sender<()>),
+}
+
+impl AuditLog {
+    /// A log in `database`, and the writer, which somebody has to run: `tokio::spawn(writer)`. It ends when every handle
+    /// is gone and all is written.
+    pub fn new(database: Database, random: Random) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        let (queue, entries) = mpsc::channel(QUEUE);
+        let log = Self { queue, dropped: Arc::default() };
+        let writer = writer::run(database, random, entries, Arc::clone(&log.dropped));
+        (log, writer)
+    }
+
+    /// Records an event soon. Never waits: when the queue is full the event is counted as dropped and logged.
+    pub fn record(&self, event: AuditEvent) {
+        if self.queue.try_send(Entry::Event(event)).is_err() {
+            let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+            if dropped.is_power_of_two() {
+                tracing::error!(dropped, "audit records were dropped: the database does not keep up");
+            }
+        }
+    }
+
+    /// Records an event and returns once it is on disk.
+    pub async fn record_durably(&self, event: AuditEvent) -> Result<(), AuditUnavailable> {
+        let (done, written) = oneshot::channel();
+        self.queue.send(Entry::Durable(event, done)).await.map_err(|_| AuditUnavailable)?;
+        written.await.map_err(|_| AuditUnavailable)
+    }
+
+    /// Waits until all that was recorded before is on disk, or has been given up.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        if self.queue.send(Entry::Flush(done)).await.is_ok() {
+            let _ = flushed.await;
+        }
+    }
+
+    /// How many events were dropped since the start.
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
