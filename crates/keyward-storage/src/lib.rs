@@ -11,6 +11,12 @@ mod migrate;
 mod row;
 mod value;
 
+pub mod invites;
+pub mod login_failures;
+pub mod passwords;
+pub mod sessions;
+pub mod users;
+
 pub use change::{ChangeFeed, Topic};
 pub use database::{Database, Kind, StorageConfig, Transaction};
 pub use error::StorageError;
