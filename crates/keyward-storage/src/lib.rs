@@ -9,12 +9,19 @@ mod database;
 mod error;
 mod migrate;
 mod row;
+mod sealed;
 mod value;
 
+pub mod clients;
+pub mod codes;
+pub mod consents;
+pub mod grants;
 pub mod invites;
 pub mod login_failures;
 pub mod passwords;
+pub mod refresh_tokens;
 pub mod sessions;
+pub mod signing_keys;
 pub mod users;
 
 pub use change::{ChangeFeed, Topic};
@@ -22,4 +29,5 @@ pub use database::{Database, Kind, StorageConfig, Transaction};
 pub use error::StorageError;
 pub use migrate::{MigrationReport, NEWEST};
 pub use row::{FromValue, Row};
+pub use sealed::SealedColumns;
 pub use value::Value;

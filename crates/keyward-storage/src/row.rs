@@ -2,6 +2,7 @@
 
 use keyward_core::clock::Timestamp;
 use keyward_core::id::{GrantId, RequestId, SessionId, UserId};
+use keyward_core::secret::TokenHash;
 use uuid::Uuid;
 
 use crate::error::StorageError;
@@ -51,6 +52,15 @@ from_value! {
     u32 => Value::Int(value) => u32::try_from(*value).ok(),
     String => Value::Text(value) => Some(value.clone()),
     Vec<u8> => Value::Bytes(value) => Some(value.clone()),
+}
+
+impl FromValue for TokenHash {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Bytes(value) => Self::from_stored(value),
+            _ => None,
+        }
+    }
 }
 
 /// SQLite has no booleans of its own.
