@@ -11,7 +11,7 @@
 //! let client = Client::new(ClientConfig { guard: Guard::PublicOnly, ..ClientConfig::default() }, TlsConnector::system());
 //! let metadata_service = "https://169.254.169.254/latest/meta-data/".parse()?;
 //! assert!(matches!(client.get(&metadata_service).await, Err(OutboundError::AddressRefused { .. })));
-//! # Ok::<(), Box<dyn std::error::Error>>(()) }).map(drop).map_err(|error| error.to_string())?;
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
