@@ -122,6 +122,18 @@ impl IssuerConfig {
         rest.find('/').map_or("", |at| &rest[at..])
     }
 
+    /// A path of ours for links and forms, such as `/login`, below the path of the issuer identifier.
+    pub fn path(&self, path: &str) -> String {
+        format!("{}{path}", self.base_path())
+    }
+
+    /// The host, and the port if it is not the scheme's own, that people see in the address bar.
+    pub fn host(&self) -> &str {
+        let after_scheme = self.public_url.find("://").map_or(0, |at| at + 3);
+        let rest = &self.public_url[after_scheme..];
+        rest.find('/').map_or(rest, |at| &rest[..at])
+    }
+
     /// Whether people reach us over TLS, which cookies and HSTS hang on.
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")
@@ -142,5 +154,7 @@ mod tests {
         let base = |url: &str| IssuerConfig::new(url, Vec::new()).base_path().to_owned();
         assert_eq!(base("https://h"), "");
         assert_eq!(base("https://h:8/a/b"), "/a/b");
+        let config = IssuerConfig::new("https://h:8/a/b", Vec::new());
+        assert_eq!((config.host(), config.path("/login").as_str()), ("h:8", "/a/b/login"));
     }
 }

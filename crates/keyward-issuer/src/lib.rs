@@ -8,10 +8,17 @@
 
 pub mod account;
 pub mod config;
+pub mod consent;
 mod cookie;
+pub mod csrf;
+mod invite;
+mod landing;
 pub mod login;
+mod logout;
 pub mod page;
+mod people;
 pub mod router;
+pub mod session;
 pub mod state;
 
 pub use config::IssuerConfig;

@@ -7,6 +7,6 @@ use crate::state::Issuer;
 impl Issuer {
     /// Every endpoint and page of the authorization server, at the issuer's own path.
     pub fn router(&self) -> Router {
-        Router::new().with_state(self.clone())
+        crate::people::routes().with_state(self.clone())
     }
 }

@@ -5,14 +5,23 @@ use std::sync::Arc;
 
 use keyward_core::clock::Clock;
 use keyward_core::random::Random;
+use keyward_storage::Database;
+use keyward_storage::audit::AuditLog;
 
 use crate::config::IssuerConfig;
+use crate::login::password::Passwords;
 
 /// What every endpoint works with; handlers take it as `State<Issuer>`.
 #[derive(Debug)]
 pub struct IssuerState {
     /// The configuration.
     pub config: IssuerConfig,
+    /// The database.
+    pub db: Database,
+    /// What is done is written here.
+    pub audit: AuditLog,
+    /// Makes and checks password hashes.
+    pub passwords: Passwords,
     /// Where the time comes from.
     pub clock: Clock,
     /// Where chance comes from.

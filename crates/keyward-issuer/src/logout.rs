@@ -1,0 +1,47 @@
+//! `/logout`: ends the browser's session. Connections that clients have stay; they are ended one by one.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, header};
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use keyward_storage::sessions;
+use serde::Deserialize;
+
+use crate::cookie::Cookie;
+use crate::page::failure::PageFailure;
+use crate::page::input::Fields;
+use crate::state::Issuer;
+use crate::{csrf, session};
+
+/// What the button sends.
+#[derive(Deserialize)]
+pub(crate) struct LogoutFields {
+    #[serde(default)]
+    csrf: String,
+}
+
+/// `POST /logout`.
+pub(crate) async fn submit(
+    State(issuer): State<Issuer>,
+    headers: HeaderMap,
+    Fields(fields): Fields<LogoutFields>,
+) -> Result<Response, PageFailure> {
+    if let Some(person) = session::current(&issuer, &headers).await? {
+        csrf::check(&issuer, &headers, Some(&person), &fields.csrf)?;
+        let now = issuer.clock.now();
+        let mut tx = issuer.db.begin("logout").await?;
+        sessions::end(&mut tx, person.session_id, person.user_id, now).await?;
+        tx.commit().await?;
+        issuer.audit.record(AuditEvent {
+            user_email: Some(person.email),
+            ..AuditEvent::new(now, Action::Logout, AuditResult::Ok)
+        });
+    }
+    let gone = Cookie::Session.clear(&issuer.config);
+    Ok(([(header::SET_COOKIE, gone)], Redirect::to(&issuer.config.path("/login"))).into_response())
+}
+
+/// `GET /logout`: a link cannot log anybody out; the account page has the button.
+pub(crate) async fn show(State(issuer): State<Issuer>) -> Redirect {
+    Redirect::to(&issuer.config.path("/account"))
+}

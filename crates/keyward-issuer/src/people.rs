@@ -1,0 +1,19 @@
+//! The routes of the pages that people see.
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::routing::get;
+
+use crate::page::input::FORM_LIMIT;
+use crate::state::Issuer;
+use crate::{invite, landing, login, logout};
+
+/// Landing page, login, logout and one-time links.
+pub(crate) fn routes() -> Router<Issuer> {
+    Router::new()
+        .route("/", get(landing::show))
+        .route("/login", get(login::show).post(login::submit))
+        .route("/logout", get(logout::show).post(logout::submit))
+        .route("/invite/{token}", get(invite::show).post(invite::submit))
+        .layer(DefaultBodyLimit::max(FORM_LIMIT))
+}
