@@ -1,0 +1,33 @@
+//! Closing an account: its sessions end, and so do the connections of its clients.
+
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use keyward_storage::StorageError;
+use keyward_storage::Topic;
+use keyward_storage::{grants, sessions, users};
+
+use crate::account::email::EmailAddress;
+use crate::state::Issuer;
+
+impl Issuer {
+    /// Closes the account of an e-mail address; `false` when there is none that is open. `by` is who asked, for the audit
+    /// log.
+    pub async fn disable_user(&self, email: &EmailAddress, by: Option<&str>) -> Result<bool, StorageError> {
+        let Some(user) = users::by_email(&self.db, email.as_str()).await? else { return Ok(false) };
+        let now = self.clock.now();
+        let mut tx = self.db.begin("user.disable").await?;
+        let closed = users::disable(&mut tx, user.id, now).await?;
+        if closed {
+            sessions::end_all(&mut tx, user.id, now).await?;
+            grants::end_of_user(&mut tx, user.id, now).await?;
+            tx.notify(Topic::Users).await?;
+            tx.notify(Topic::Revocations).await?;
+        }
+        tx.commit().await?;
+        self.audit.record(AuditEvent {
+            user_email: by.map(str::to_owned),
+            detail: Some(serde_json::json!({ "account": email.as_str() }).to_string()),
+            ..AuditEvent::new(now, Action::UserDisable, if closed { AuditResult::Ok } else { AuditResult::Denied })
+        });
+        Ok(closed)
+    }
+}
