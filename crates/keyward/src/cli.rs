@@ -33,6 +33,12 @@ enum Command {
     /// Check the configuration, or print its JSON Schema
     #[command(subcommand)]
     Config(commands::config::Command),
+    /// Read the audit log, and check that nobody has changed it
+    #[command(subcommand)]
+    Audit(commands::audit::Command),
+    /// Show or raise the version of the database's schema
+    #[command(subcommand)]
+    Migrate(commands::migrate::Command),
 }
 
 /// Runs the command that the arguments name.
@@ -42,5 +48,7 @@ pub(crate) fn run() -> ExitCode {
     exit::code(match cli.command {
         Command::Init(args) => commands::init::run(config, &args),
         Command::Config(command) => commands::config::run(config, &command),
+        Command::Audit(command) => commands::audit::run(config, command),
+        Command::Migrate(command) => commands::migrate::run(config, &command),
     })
 }

@@ -1,4 +1,6 @@
 //! The commands, one file for each noun.
 
+pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod init;
+pub(crate) mod migrate;

@@ -14,6 +14,11 @@ pub(crate) const USAGE: u8 = 2;
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
+/// A failure of which everything has been said on standard output already.
+#[derive(Debug, thiserror::Error)]
+#[error("failed")]
+pub(crate) struct Silent;
+
 /// The exit code for a result; writes what went wrong, each cause on a line of its own.
 pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
     let Err(error) = result else { return DONE.into() };
@@ -22,6 +27,9 @@ pub(crate) fn code(result: anyhow::Result<()>) -> ExitCode {
     };
     if error.chain().any(broken_pipe) {
         return DONE.into();
+    }
+    if error.is::<Silent>() {
+        return FAILED.into();
     }
     // Mistakes begin with the place of the first, so that editors and terminals can go there.
     let prefix = if error.is::<crate::config::Mistakes>() { "" } else { "keyward: " };

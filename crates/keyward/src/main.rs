@@ -19,5 +19,6 @@ mod wiring;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    hardening::keep_files_private();
     cli::run()
 }

@@ -2,4 +2,10 @@
 
 pub(crate) mod issuer;
 pub(crate) mod layout;
+pub(crate) mod storage;
 pub(crate) mod verifier;
+
+/// A runtime for what is no call: commands, start-up, background work.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("keyward-background").enable_all().build()
+}

@@ -1,0 +1,56 @@
+//! The database's configuration.
+
+use anyhow::Context;
+use keyward_core::clock::Clock;
+use keyward_storage::{Database, NEWEST, StorageConfig};
+
+use crate::config::{Loaded, StorageUrl, TextValue};
+
+/// Opens the database as it is.
+pub(crate) async fn open(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
+    let storage = &loaded.config.storage;
+    let config = StorageConfig { url: url(loaded, &storage.url.0)?, max_connections: storage.max_connections.into() };
+    Ok(Database::open(&config, clock.clone()).await?)
+}
+
+/// Opens the database for a look; it must have this version's schema.
+pub(crate) async fn open_prepared(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
+    let database = open(loaded, clock).await?;
+    match database.schema_version().await? {
+        NEWEST => Ok(database),
+        older if older < NEWEST => {
+            anyhow::bail!("the database is not prepared for this Keyward: run `keyward migrate up`")
+        }
+        newer => {
+            anyhow::bail!("the database has schema version {newer}, this Keyward knows {NEWEST}: run the newer Keyward")
+        }
+    }
+}
+
+/// Opens the database and brings it to this version's schema.
+pub(crate) async fn open_and_migrate(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
+    let database = open(loaded, clock).await?;
+    database.migrate().await?;
+    Ok(database)
+}
+
+fn url(loaded: &Loaded, url: &StorageUrl) -> anyhow::Result<String> {
+    let held = match url {
+        StorageUrl::Sqlite(path) => return Ok(format!("sqlite:{}", loaded.resolve(path).display())),
+        StorageUrl::Postgres(url) => return Ok(url.clone()),
+        StorageUrl::Environment(name) => {
+            std::env::var(name).with_context(|| format!("[storage] url names the variable {name}, which is not set"))?
+        }
+        StorageUrl::File(path) => {
+            let path = loaded.resolve(path);
+            std::fs::read_to_string(&path)
+                .with_context(|| format!("[storage] url names the file {}", path.display()))?
+        }
+    };
+    // The text is not repeated in errors: it may hold a password.
+    match StorageUrl::parse(held.trim()) {
+        Ok(StorageUrl::Sqlite(path)) => Ok(format!("sqlite:{}", loaded.resolve(&path).display())),
+        Ok(StorageUrl::Postgres(url)) => Ok(url),
+        _ => anyhow::bail!("what {} names is no storage URL: sqlite:PATH or postgres://…", url.to_text()),
+    }
+}
