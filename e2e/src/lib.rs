@@ -1,0 +1,23 @@
+//! The rig of the end-to-end tests: the built binary, official clients and servers, a real browser, and bytes of our own.
+//!
+//! It knows Keyward only from outside: its command line, its configuration file, what it listens on and what it prints.
+
+pub mod workspace;
+
+pub mod process;
+pub mod wait;
+
+pub mod http;
+pub mod page;
+
+pub mod configuration;
+pub mod keyward;
+pub mod person;
+pub mod postgres;
+
+pub mod jwt;
+pub mod oauth;
+
+pub mod client;
+pub mod conformance;
+pub mod upstream;
