@@ -10,6 +10,8 @@ mod error;
 mod migrate;
 mod row;
 mod sealed;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod value;
 
 pub mod clients;

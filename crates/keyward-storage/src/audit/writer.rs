@@ -7,7 +7,7 @@ use std::time::Duration;
 use keyward_core::audit::AuditEvent;
 use keyward_core::id::uuid_v7;
 use keyward_core::random::Random;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::Entry;
 use super::chain::{Content, GENESIS, Hash};
@@ -42,13 +42,20 @@ pub(super) async fn run(
         // Who waits for the disk is told of a failure at once; what nobody waits for is tried again.
         let tries = if waiting.is_empty() { TRIES } else { 1 };
         match append_with_retries(&database, &random, &events, tries).await {
-            Ok(()) => waiting.into_iter().for_each(|done| drop(done.send(()))),
+            Ok(()) => tell(waiting),
             Err(error) => {
                 dropped.fetch_add(events.len() as u64, Ordering::Relaxed);
                 tracing::error!(%error, records = events.len(), "audit records could not be written");
             }
         }
-        flushes.into_iter().for_each(|done| drop(done.send(())));
+        tell(flushes);
+    }
+}
+
+fn tell(waiting: Vec<oneshot::Sender<()>>) {
+    for done in waiting {
+        // Who has gone does not need to know.
+        let _ = done.send(());
     }
 }
 
