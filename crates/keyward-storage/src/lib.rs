@@ -17,6 +17,7 @@ mod value;
 pub mod clients;
 pub mod codes;
 pub mod consents;
+pub mod data_keys;
 pub mod grants;
 pub mod invites;
 pub mod login_failures;
@@ -24,6 +25,7 @@ pub mod passwords;
 pub mod refresh_tokens;
 pub mod sessions;
 pub mod signing_keys;
+pub mod tokens;
 pub mod users;
 
 pub use change::{ChangeFeed, Topic};
