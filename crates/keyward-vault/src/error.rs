@@ -1,8 +1,11 @@
 //! What can go wrong in the cabinet.
 
+use keyward_storage::StorageError;
+
 use crate::key::RootKeyId;
+use crate::key::file::KeyFileError;
 use crate::name::TokenName;
-use crate::seal::SealFailed;
+use crate::seal::{Place, SealFailed};
 use crate::store::{Expected, MAX_VALUE_LEN};
 
 /// Why the cabinet did not do what it was asked. No variant holds a value.
@@ -59,12 +62,46 @@ pub enum VaultError {
         /// The data key.
         key_id: String,
     },
+    /// There is no usable data key, and none could be made.
+    #[error("there is no data key to seal with")]
+    NoDataKey,
+    /// The key file is gone, and the database was sealed with it. A new one would not open it.
+    #[error("there is no key file {path}; the database expects root key {expected}: put that file back")]
+    KeyFileGone {
+        /// The file.
+        path: String,
+        /// The root key that the data keys were wrapped with.
+        expected: String,
+    },
+    /// The key file is unusable.
+    #[error(transparent)]
+    KeyFile(#[from] KeyFileError),
     /// The system's generator or the cipher failed.
     #[error(transparent)]
     Seal(#[from] SealFailed),
-    /// The act was not done, or its result not given, since its audit record cannot be written.
-    #[error("the audit log cannot be written")]
+    /// The database failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The value is not given, since the audit record of it cannot be written.
+    #[error("the audit log cannot be written, so no token is opened")]
     AuditUnavailable,
+    /// The token was written or deleted, and the audit record of it could not be written.
+    #[error("it was done, but its record could not be written to the audit log")]
+    Unrecorded,
+}
+
+impl VaultError {
+    /// Whether the caller asked for what cannot be, or the row is not what it should be: another try gives the same.
+    pub fn is_refusal(&self) -> bool {
+        use VaultError::{CannotOpen, Conflict, EmptyValue, NoStore, ReadOnly, ValueTooLong};
+        matches!(self, EmptyValue | ValueTooLong | Conflict { .. } | ReadOnly { .. } | NoStore | CannotOpen { .. })
+    }
+
+    pub(crate) fn cannot_open(place: &Place, key_id: &str) -> Self {
+        // A key id that somebody put into the row may be anything.
+        let key_id = key_id.chars().take(64).flat_map(char::escape_debug).collect();
+        Self::CannotOpen { what: place.to_string(), key_id }
+    }
 }
 
 fn expected_text(expected: Expected) -> String {

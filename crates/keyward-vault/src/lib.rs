@@ -4,7 +4,10 @@
 //! Values come in and go out as [`Secret`](keyward_core::secret::Secret), or as a [`Credential`] that can only be put
 //! into a call. In reading order:
 
+mod cache;
 mod credential;
+mod vault;
+
 mod environment;
 mod error;
 mod fingerprint;
@@ -12,6 +15,8 @@ pub mod key;
 mod name;
 mod seal;
 pub mod store;
+#[cfg(test)]
+mod testing;
 
 pub use credential::{Credential, CredentialError, CredentialSpec, InvalidCredentialSpec};
 pub use environment::Environment;
@@ -20,3 +25,4 @@ pub use key::{RootKey, RootKeyId};
 pub use name::{InvalidTokenName, TokenName};
 pub use seal::{InvalidKeyId, InvalidSealed, KeyId, Place, SealFailed, Sealed};
 pub use store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
+pub use vault::{StoreConfig, StoreKind, Vault};

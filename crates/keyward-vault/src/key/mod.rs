@@ -2,6 +2,7 @@
 
 pub mod env;
 pub mod file;
+pub(crate) mod ring;
 mod root;
 
 pub use root::{InvalidRootKey, RootKey, RootKeyId};

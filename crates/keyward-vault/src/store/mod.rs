@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod env;
+pub mod sql;
 
 use std::pin::Pin;
 
@@ -63,6 +64,16 @@ pub enum Expected {
     Absent,
     /// This version.
     Version(i64),
+}
+
+impl Expected {
+    pub(crate) fn allows(self, found: Option<i64>) -> bool {
+        match self {
+            Self::Anything => true,
+            Self::Absent => found.is_none(),
+            Self::Version(version) => found == Some(version),
+        }
+    }
 }
 
 /// A token as listings show it: never its value.

@@ -1,5 +1,7 @@
 //! The root key in a file that its owner alone may read.
 
+mod provision;
+
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
@@ -8,6 +10,8 @@ use std::path::{Path, PathBuf};
 use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use zeroize::Zeroizing;
+
+pub use provision::load_or_create;
 
 use super::{InvalidRootKey, RootKey};
 use crate::seal::SealFailed;

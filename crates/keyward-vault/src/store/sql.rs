@@ -1,0 +1,185 @@
+//! Tokens as sealed rows of the database.
+
+use std::sync::Arc;
+
+use keyward_core::clock::Clock;
+use keyward_core::id::{UserId, uuid_v7};
+use keyward_core::random::Random;
+use keyward_storage::tokens::{self, TokenRow};
+use keyward_storage::{Database, Topic};
+
+use super::{Expected, NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
+use crate::error::VaultError;
+use crate::key::ring::KeyRing;
+use crate::name::TokenName;
+use crate::seal::{Place, SealFailed, Sealed};
+
+const NAME: &str = "sql";
+/// How often a write without an expectation is tried when others write the same token at the same moment.
+const ROUNDS: usize = 16;
+
+/// The table `tokens`.
+#[derive(Clone)]
+pub struct SqlStore {
+    db: Database,
+    ring: Arc<KeyRing>,
+    clock: Clock,
+    random: Random,
+}
+
+impl SqlStore {
+    pub(crate) fn new(db: Database, ring: Arc<KeyRing>, clock: Clock, random: Random) -> Self {
+        Self { db, ring, clock, random }
+    }
+
+    async fn find(&self, name: &TokenName) -> Result<Option<TokenRow>, VaultError> {
+        Ok(tokens::find(&self.db, name.service(), name.key(), &owner_text(name)).await?)
+    }
+
+    async fn read(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        let Some(row) = self.find(name).await? else {
+            return Ok(None);
+        };
+        let place = Place::token(name, row.version);
+        let sealed = sealed_of(&row).ok_or_else(|| VaultError::cannot_open(&place, &row.key_id))?;
+        let value = self.ring.open_sealed(&place, &sealed).await?;
+        Ok(Some(OpenedToken { value, version: row.version, expires_at: row.expires_at }))
+    }
+
+    async fn write(&self, name: &TokenName, token: &NewToken, expected: Expected) -> Result<i64, VaultError> {
+        for _ in 0..ROUNDS {
+            let current = self.find(name).await?;
+            let found = current.as_ref().map(|row| row.version);
+            if !expected.allows(found) {
+                return Err(VaultError::Conflict { name: name.clone(), expected, found });
+            }
+            // Sealed before the transaction begins: sealing may write to the database itself.
+            let row = self.sealed_row(name, token, current).await?;
+            let mut transaction = self.db.begin("put a token").await?;
+            let written = match found {
+                None => tokens::insert(&mut transaction, &row).await?,
+                Some(version) => tokens::replace(&mut transaction, &row, version).await?,
+            };
+            if written {
+                transaction.notify(Topic::Tokens).await?;
+                transaction.commit().await?;
+                return Ok(row.version);
+            }
+        }
+        let found = self.find(name).await?.map(|row| row.version);
+        Err(VaultError::Conflict { name: name.clone(), expected, found })
+    }
+
+    /// The row that follows `current`.
+    async fn sealed_row(
+        &self,
+        name: &TokenName,
+        token: &NewToken,
+        current: Option<TokenRow>,
+    ) -> Result<TokenRow, VaultError> {
+        let now = self.clock.now();
+        let version = current.as_ref().map_or(1, |row| row.version.saturating_add(1));
+        let sealed = self.ring.seal(&Place::token(name, version), token.value().expose_secret()).await?;
+        let (id, created_at) = match current {
+            Some(row) => (row.id, row.created_at),
+            None => (uuid_v7(now, &self.random).map_err(SealFailed::from)?, now),
+        };
+        Ok(TokenRow {
+            id,
+            service_id: name.service().to_owned(),
+            token_key: name.key().to_owned(),
+            owner: owner_text(name),
+            encrypted_value: sealed.ciphertext,
+            iv: sealed.iv.to_vec(),
+            auth_tag: sealed.tag.to_vec(),
+            created_at,
+            updated_at: now,
+            version,
+            key_id: sealed.key_id.as_str().to_owned(),
+            kind: if name.is_own() { "own" } else { "static" }.to_owned(),
+            expires_at: token.expires_at,
+            metadata: "{}".to_owned(),
+        })
+    }
+
+    async fn remove(&self, name: &TokenName) -> Result<bool, VaultError> {
+        let mut transaction = self.db.begin("delete a token").await?;
+        let deleted = tokens::delete(&mut transaction, name.service(), name.key(), &owner_text(name)).await?;
+        if deleted {
+            transaction.notify(Topic::Tokens).await?;
+            transaction.commit().await?;
+        }
+        Ok(deleted)
+    }
+}
+
+impl TokenStore for SqlStore {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn get<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
+        Box::pin(self.read(name))
+    }
+
+    fn put<'a>(&'a self, name: &'a TokenName, token: &'a NewToken, expected: Expected) -> StoreFuture<'a, i64> {
+        Box::pin(self.write(name, token, expected))
+    }
+
+    fn list(&self) -> StoreFuture<'_, Vec<TokenEntry>> {
+        Box::pin(async {
+            let mut entries: Vec<_> = tokens::list(&self.db).await?.into_iter().filter_map(entry).collect();
+            entries.sort_by(|a, b| a.name.cmp(&b.name));
+            Ok(entries)
+        })
+    }
+
+    fn delete<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, bool> {
+        Box::pin(self.remove(name))
+    }
+
+    fn versions<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Vec<VersionEntry>> {
+        Box::pin(async {
+            let current = self.find(name).await?.map(|row| VersionEntry {
+                version: row.version,
+                current: true,
+                created_at: Some(row.updated_at),
+                usable_until: None,
+            });
+            Ok(current.into_iter().collect())
+        })
+    }
+}
+
+fn owner_text(name: &TokenName) -> String {
+    name.owner().map(|owner| owner.to_string()).unwrap_or_default()
+}
+
+/// `None` when a column has not the form that sealing gave it.
+fn sealed_of(row: &TokenRow) -> Option<Sealed> {
+    Some(Sealed {
+        key_id: row.key_id.parse().ok()?,
+        iv: row.iv.as_slice().try_into().ok()?,
+        tag: row.auth_tag.as_slice().try_into().ok()?,
+        ciphertext: row.encrypted_value.clone(),
+    })
+}
+
+/// `None` for Keyward's own secrets. A row whose name somebody has made unreadable is told of and does not hide the others.
+fn entry(row: TokenRow) -> Option<TokenEntry> {
+    let owner = if row.owner.is_empty() { Some(None) } else { row.owner.parse::<UserId>().ok().map(Some) };
+    let name = owner.and_then(|owner| TokenName::from_parts(&row.service_id, &row.token_key, owner).ok());
+    let Some(name) = name else {
+        tracing::warn!(row = %row.id, "a row of the table tokens has a name that Keyward never wrote");
+        return None;
+    };
+    (!name.is_own()).then_some(TokenEntry {
+        name,
+        version: row.version,
+        store: NAME,
+        key_id: Some(row.key_id),
+        created_at: Some(row.created_at),
+        updated_at: Some(row.updated_at),
+        expires_at: row.expires_at,
+    })
+}

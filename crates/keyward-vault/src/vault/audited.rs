@@ -1,0 +1,55 @@
+//! No act without its record.
+
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+
+use super::Vault;
+use crate::error::VaultError;
+use crate::name::TokenName;
+
+impl Vault {
+    /// Records how an act on a token ended, then gives its result. What is opened for a call is recorded as the
+    /// configuration asks; what an operator does is always on disk first. When that fails, no value is given.
+    pub(super) async fn audited<T>(
+        &self,
+        action: Action,
+        name: &TokenName,
+        done: Result<T, VaultError>,
+        version: impl FnOnce(&T) -> Option<i64>,
+    ) -> Result<T, VaultError> {
+        let result = match &done {
+            Ok(_) => AuditResult::Ok,
+            Err(error) if error.is_refusal() => AuditResult::Denied,
+            Err(_) => AuditResult::Failed,
+        };
+        let mut event = AuditEvent::new(self.0.clock.now(), action, result);
+        event.service_id = Some(name.service().to_owned());
+        event.token_key = Some(name.key().to_owned());
+        event.detail = Some(detail(name, done.as_ref().map(version)));
+        if action == Action::TokenOpen && !self.0.audit_required {
+            self.0.audit.record(event);
+            return done;
+        }
+        let unrecorded = match action {
+            Action::TokenPut | Action::TokenDelete => VaultError::Unrecorded,
+            _ => VaultError::AuditUnavailable,
+        };
+        match self.0.audit.record_durably(event).await {
+            Ok(()) => done,
+            Err(_) => done.and(Err(unrecorded)),
+        }
+    }
+}
+
+/// Version, owner and reason, as far as there are any, as a flat JSON object.
+fn detail(name: &TokenName, done: Result<Option<i64>, &VaultError>) -> String {
+    let mut detail = serde_json::Map::new();
+    match done {
+        Ok(Some(version)) => drop(detail.insert("version".to_owned(), version.into())),
+        Ok(None) => {}
+        Err(error) => drop(detail.insert("reason".to_owned(), error.to_string().into())),
+    }
+    if let Some(owner) = name.owner() {
+        detail.insert("owner".to_owned(), owner.to_string().into());
+    }
+    serde_json::Value::Object(detail).to_string()
+}

@@ -1,0 +1,122 @@
+//! The cabinet itself: what other rooms ask.
+
+mod audited;
+mod credential;
+mod open;
+
+use std::fmt;
+use std::sync::Arc;
+
+use aws_lc_rs::hmac;
+use keyward_core::audit::Action;
+use keyward_core::clock::Clock;
+use keyward_core::secret::Secret;
+use keyward_storage::audit::AuditLog;
+
+pub use open::{StoreConfig, StoreKind};
+
+use crate::cache::CredentialCache;
+use crate::error::VaultError;
+use crate::fingerprint::fingerprint;
+use crate::key::RootKeyId;
+use crate::key::ring::KeyRing;
+use crate::name::TokenName;
+use crate::seal::{Place, Sealed};
+use crate::store::sql::SqlStore;
+use crate::store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
+
+/// The key cabinet. Clones are handles to the same one.
+#[derive(Clone)]
+pub struct Vault(Arc<Inner>);
+
+struct Inner {
+    ring: Arc<KeyRing>,
+    /// Where Keyward's own secrets are.
+    own: SqlStore,
+    /// Where the tokens of services are.
+    store: Box<dyn TokenStore>,
+    cache: CredentialCache,
+    fingerprint_key: hmac::Key,
+    audit: AuditLog,
+    audit_required: bool,
+    clock: Clock,
+}
+
+impl Vault {
+    /// Opens a token for use.
+    pub async fn get(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        self.opened(Action::TokenOpen, name).await
+    }
+
+    /// Opens a token to show it to an operator.
+    pub async fn reveal(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        self.opened(Action::TokenReveal, name).await
+    }
+
+    /// Stores a new version of a token, if what is stored is as `expected`; gives its number.
+    pub async fn put(&self, name: &TokenName, token: &NewToken, expected: Expected) -> Result<i64, VaultError> {
+        let done = self.store_of(name).put(name, token, expected).await;
+        self.0.cache.invalidate();
+        self.audited(Action::TokenPut, name, done, |version| Some(*version)).await
+    }
+
+    /// Deletes a token with all its versions; whether there was one.
+    pub async fn delete(&self, name: &TokenName) -> Result<bool, VaultError> {
+        let done = self.store_of(name).delete(name).await;
+        self.0.cache.invalidate();
+        match done {
+            Ok(false) => Ok(false),
+            done => self.audited(Action::TokenDelete, name, done, |_| None).await,
+        }
+    }
+
+    /// All tokens of services, in the order of their names; never a value.
+    pub async fn list(&self) -> Result<Vec<TokenEntry>, VaultError> {
+        self.0.store.list().await
+    }
+
+    /// The versions of a token, the newest first; empty when there is none.
+    pub async fn versions(&self, name: &TokenName) -> Result<Vec<VersionEntry>, VaultError> {
+        self.store_of(name).versions(name).await
+    }
+
+    /// Seals a value that another room keeps in a table of its own.
+    pub async fn seal_blob(&self, place: &Place, plain: &[u8]) -> Result<Sealed, VaultError> {
+        self.0.ring.seal(place, plain).await
+    }
+
+    /// Opens what [`seal_blob`](Self::seal_blob) sealed for the same place.
+    pub async fn open_blob(&self, place: &Place, sealed: &Sealed) -> Result<Secret, VaultError> {
+        self.0.ring.open_sealed(place, sealed).await
+    }
+
+    /// A short text by which equal values are known and from which none can be found: `kf_` and 12 hex digits.
+    pub fn fingerprint(&self, value: &Secret) -> String {
+        fingerprint(&self.0.fingerprint_key, value)
+    }
+
+    /// The id of the root key in use.
+    pub fn root_key_id(&self) -> &RootKeyId {
+        self.0.ring.root().id()
+    }
+
+    fn store_of(&self, name: &TokenName) -> &dyn TokenStore {
+        if name.is_own() { &self.0.own } else { &*self.0.store }
+    }
+
+    async fn opened(&self, action: Action, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        match self.store_of(name).get(name).await {
+            Ok(None) => Ok(None),
+            done => self.audited(action, name, done, |token| token.as_ref().map(|token| token.version)).await,
+        }
+    }
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Vault")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,106 @@
+//! Opening the cabinet: the root key must open what is stored, or nothing starts.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+
+use keyward_core::clock::Clock;
+use keyward_core::random::Random;
+use keyward_storage::audit::AuditLog;
+use keyward_storage::{ChangeFeed, Database, Topic};
+
+use super::{Inner, Vault};
+use crate::cache::{CredentialCache, FRESH};
+use crate::environment::Environment;
+use crate::error::VaultError;
+use crate::key::RootKey;
+use crate::key::ring::{KeyRing, SEAL_LIMIT};
+use crate::name::TokenName;
+use crate::store::TokenStore;
+use crate::store::chain::ChainStore;
+use crate::store::env::EnvStore;
+use crate::store::sql::SqlStore;
+
+/// Where the tokens of services are.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The stores, in the order they are asked.
+    pub stores: Vec<StoreKind>,
+    /// Whether a token is opened only when the record of it is on disk (`audit.mode = "fail_closed"`).
+    pub audit_required: bool,
+}
+
+/// One store.
+#[derive(Clone, Debug)]
+pub enum StoreKind {
+    /// Environment variables.
+    Env {
+        /// Where they come from.
+        environment: Environment,
+        /// Names that are in variables other than `KEYWARD_TOKEN__SERVICE__KEY`.
+        mapped: BTreeMap<TokenName, String>,
+    },
+    /// Sealed rows of the database.
+    Sql,
+}
+
+impl Vault {
+    /// Opens the cabinet. Refuses when the root key is not the one that the stored data keys were wrapped with; makes the
+    /// first data key when there is none. Needs a tokio runtime: a task on it follows changes until the last handle is
+    /// dropped.
+    pub async fn open(
+        db: Database,
+        root: RootKey,
+        stores: StoreConfig,
+        clock: Clock,
+        random: Random,
+        audit: AuditLog,
+    ) -> Result<Self, VaultError> {
+        Self::with_store(db, root, clock, random, (audit, stores.audit_required), |sql| {
+            let store_of = |kind| -> Box<dyn TokenStore> {
+                match kind {
+                    StoreKind::Env { environment, mapped } => Box::new(EnvStore::new(environment, mapped)),
+                    StoreKind::Sql => Box::new(sql.clone()),
+                }
+            };
+            Box::new(ChainStore::new(stores.stores.into_iter().map(store_of).collect()))
+        })
+        .await
+    }
+
+    pub(super) async fn with_store(
+        db: Database,
+        root: RootKey,
+        clock: Clock,
+        random: Random,
+        (audit, audit_required): (AuditLog, bool),
+        store: impl FnOnce(&SqlStore) -> Box<dyn TokenStore>,
+    ) -> Result<Self, VaultError> {
+        let feed = db.changes();
+        let fingerprint_key = root.fingerprint_key();
+        let ring = KeyRing::open(db.clone(), root, clock.clone(), random.clone(), audit.clone(), SEAL_LIMIT).await?;
+        let ring = Arc::new(ring);
+        let own = SqlStore::new(db, ring.clone(), clock.clone(), random);
+        let (store, cache) = (store(&own), CredentialCache::new());
+        let inner = Arc::new(Inner { ring, own, store, cache, fingerprint_key, audit, audit_required, clock });
+        tokio::spawn(follow(feed, Arc::downgrade(&inner)));
+        Ok(Self(inner))
+    }
+}
+
+/// Makes cached credentials stale when tokens change, and drops those that may not serve any more.
+async fn follow(mut feed: ChangeFeed, vault: Weak<Inner>) {
+    let mut sweep = tokio::time::interval(FRESH);
+    loop {
+        let changed = tokio::select! {
+            topic = feed.next() => topic == Topic::Tokens,
+            _ = sweep.tick() => false,
+        };
+        let Some(vault) = vault.upgrade() else {
+            return;
+        };
+        if changed {
+            vault.cache.invalidate();
+        }
+        vault.cache.sweep(vault.clock.now());
+    }
+}

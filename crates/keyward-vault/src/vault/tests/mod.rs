@@ -1,0 +1,4 @@
+mod credentials;
+mod first_start;
+mod tampering;
+mod tokens;
