@@ -17,3 +17,6 @@ pub(crate) fn routes() -> Router<Issuer> {
         .route("/invite/{token}", get(invite::show).post(invite::submit))
         .layer(DefaultBodyLimit::max(FORM_LIMIT))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,104 @@
+//! A server to test against, on a fresh database.
+
+use keyward_core::clock::{Clock, ManualClock, Timestamp};
+use keyward_core::random::Random;
+use keyward_storage::audit::AuditLog;
+use keyward_storage::testing::{Fresh, databases};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use super::browser::{Answer, Browser};
+use crate::account::email::EmailAddress;
+use crate::config::IssuerConfig;
+use crate::login::password::Passwords;
+use crate::state::{Issuer, IssuerState};
+
+pub(super) const PASSWORD: &str = "correct horse battery";
+
+pub(super) struct Site {
+    pub(super) issuer: Issuer,
+    pub(super) clock: ManualClock,
+    fresh: Fresh,
+}
+
+/// Runs a test on both databases, at an address of this machine.
+pub(super) async fn on_each_database(test: impl AsyncFn(Site)) {
+    on_each_database_at("http://127.0.0.1:8080", test).await;
+}
+
+pub(super) async fn on_each_database_at(public_url: &str, test: impl AsyncFn(Site)) {
+    let clock = ManualClock::new(Timestamp::from_seconds(1_800_000_000));
+    for fresh in databases(&Clock::Manual(clock.clone())).await {
+        let issuer = issuer(public_url, &fresh, &clock);
+        test(Site { issuer, clock: clock.clone(), fresh }).await;
+    }
+}
+
+fn issuer(public_url: &str, fresh: &Fresh, clock: &ManualClock) -> Issuer {
+    let random = Random::system();
+    let (audit, writer) = AuditLog::new(fresh.database.clone(), random.clone());
+    tokio::spawn(writer);
+    Issuer::new(IssuerState {
+        config: IssuerConfig::new(public_url, Vec::new()),
+        db: fresh.database.clone(),
+        audit,
+        passwords: Passwords::new(&random).expect("passwords"),
+        clock: Clock::Manual(clock.clone()),
+        random,
+    })
+}
+
+impl Site {
+    /// The same server after a stop and a start.
+    pub(super) fn restarted(self) -> Self {
+        let issuer = issuer(&self.issuer.config.public_url, &self.fresh, &self.clock);
+        Self { issuer, ..self }
+    }
+
+    pub(super) fn browser(&self) -> Browser {
+        Browser::new(self.issuer.router())
+    }
+
+    /// The path of a new one-time link.
+    pub(super) async fn invite(&self, email: Option<&str>) -> String {
+        let email = email.map(|email| EmailAddress::parse(email).expect("address"));
+        let invite = self.issuer.invite_user(email.as_ref(), false, None).await.expect("invite");
+        let link = invite.link();
+        link.strip_prefix(&self.issuer.config.public_url).expect("a link to here").to_owned()
+    }
+
+    /// A browser whose person has just made an account.
+    pub(super) async fn member(&self, email: &str) -> Browser {
+        let link = self.invite(Some(email)).await;
+        let mut browser = self.browser();
+        browser.get(&link).await;
+        let made = browser.submit(&link, &[("password", PASSWORD), ("password_again", PASSWORD)]).await;
+        assert_eq!(made.header("location"), "/account", "{}", made.body);
+        browser
+    }
+
+    /// Logs in with a browser of its own.
+    pub(super) async fn log_in(&self, email: &str, password: &str) -> Answer {
+        self.log_in_from([192, 0, 2, 1].into(), email, password).await
+    }
+
+    pub(super) async fn log_in_from(&self, address: std::net::IpAddr, email: &str, password: &str) -> Answer {
+        let mut browser = self.browser();
+        browser.address = address;
+        browser.get("/login").await;
+        browser.submit("/login", &[("email", email), ("password", password)]).await
+    }
+
+    pub(super) async fn is_logged_in(&self, browser: &mut Browser) -> bool {
+        crate::session::current(&self.issuer, &browser.cookie_header()).await.expect("database").is_some()
+    }
+
+    /// The `csrf` field of the forms that a person sees.
+    pub(super) async fn csrf(&self, browser: &Browser) -> String {
+        let person = crate::session::current(&self.issuer, &browser.cookie_header()).await.expect("database");
+        person.expect("logged in").csrf
+    }
+
+    pub(super) fn encode(&self, text: &str) -> String {
+        utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
+    }
+}
