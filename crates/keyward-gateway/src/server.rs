@@ -1,0 +1,97 @@
+//! A server of the configuration, with all that can be worked out beforehand.
+
+use keyward_core::id::ServerId;
+use keyward_core::resource::ResourceUri;
+use keyward_resource::{ProtectedResource, ProtectedResourceConfig};
+use keyward_vault::CredentialSpec;
+
+use crate::config::{ConfigError, ServerConfig};
+use crate::mcp::ToolRules;
+use crate::route;
+use crate::upstream::Upstream;
+
+/// A server behind the gateway.
+#[derive(Debug)]
+pub(crate) struct Server {
+    id: ServerId,
+    resource: ProtectedResource,
+    tools: ToolRules,
+    credential: Option<CredentialSpec>,
+    upstream: Upstream,
+}
+
+impl Server {
+    pub(crate) fn new(
+        public_url: &str,
+        authorization_servers: &[String],
+        config: ServerConfig,
+    ) -> Result<Self, ConfigError> {
+        let id = config.id;
+        if !route::is_plain(&config.path) {
+            return Err(ConfigError::Path { id, path: config.path });
+        }
+        let resource = ResourceUri::parse(&format!("{public_url}{}", config.path));
+        let resource = resource.map_err(|cause| ConfigError::Resource { id: id.clone(), cause })?;
+        Ok(Self {
+            upstream: Upstream::new(&config.upstream).ok_or_else(|| ConfigError::Upstream { id: id.clone() })?,
+            resource: ProtectedResource::new(ProtectedResourceConfig {
+                name: config.name,
+                scopes: config.scopes,
+                scopes_supported: config.scopes_supported,
+                authorization_servers: authorization_servers.to_vec(),
+                ..ProtectedResourceConfig::of(resource)
+            }),
+            tools: ToolRules::new(config.tool_scopes),
+            credential: config.credential,
+            id,
+        })
+    }
+
+    pub(crate) fn id(&self) -> &ServerId {
+        &self.id
+    }
+
+    pub(crate) fn resource(&self) -> &ProtectedResource {
+        &self.resource
+    }
+
+    /// Where clients find it.
+    pub(crate) fn path(&self) -> &str {
+        self.resource.resource().path()
+    }
+
+    pub(crate) fn tools(&self) -> &ToolRules {
+        &self.tools
+    }
+
+    pub(crate) fn credential(&self) -> Option<&CredentialSpec> {
+        self.credential.as_ref()
+    }
+
+    pub(crate) fn upstream(&self) -> &Upstream {
+        &self.upstream
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use url::Url;
+
+    use super::*;
+
+    /// A server without rules.
+    pub(crate) fn server(id: &str, path: &str) -> Server {
+        let url = |text| Url::parse(text).expect("a URL");
+        let config = ServerConfig {
+            id: id.parse().expect("an id"),
+            name: None,
+            path: path.to_owned(),
+            upstream: url("http://127.0.0.1:9/mcp"),
+            scopes: "coda:read".parse().expect("scopes"),
+            scopes_supported: "coda:read".parse().expect("scopes"),
+            tool_scopes: Vec::new(),
+            credential: None,
+        };
+        Server::new("https://kw.example", &["https://kw.example".to_owned()], config).expect("a server")
+    }
+}
