@@ -4,7 +4,8 @@ use keyward_core::clock::{Clock, ManualClock, Timestamp};
 use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use keyward_storage::Database;
-use keyward_storage::audit::AuditLog;
+use keyward_storage::audit::{AuditFilter, AuditLog, AuditRecord};
+use keyward_storage::testing::{Fresh, databases};
 
 use crate::error::VaultError;
 use crate::key::RootKey;
@@ -17,7 +18,7 @@ pub(crate) struct Ground {
     pub(crate) db: Database,
     pub(crate) clock: ManualClock,
     pub(crate) audit: AuditLog,
-    _directory: tempfile::TempDir,
+    fresh: Fresh,
     root: Secret,
 }
 
@@ -40,6 +41,30 @@ impl Ground {
         Vault::open(self.db.clone(), root, stores, self.clock(), Random::system(), self.audit.clone()).await
     }
 
+    pub(crate) async fn vault_on(&self, stores: Vec<StoreKind>) -> Vault {
+        let stores = StoreConfig { stores, audit_required: true };
+        let opened =
+            Vault::open(self.db.clone(), self.root(), stores, self.clock(), Random::system(), self.audit.clone());
+        opened.await.expect("vault")
+    }
+
+    /// Another process on the same database: news of it comes by the database alone.
+    pub(crate) async fn vault_of_another_process(&self) -> Vault {
+        let db = self.fresh.open_again(self.clock()).await;
+        tokio::spawn(db.changes().watch());
+        let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: true };
+        Vault::open(db, self.root(), stores, self.clock(), Random::system(), self.audit.clone()).await.expect("vault")
+    }
+
+    /// What the audit log says so far, the first record first.
+    pub(crate) async fn audited(&self) -> Vec<AuditRecord> {
+        self.audit.flush().await;
+        let filter = AuditFilter { limit: 1_000, ..AuditFilter::default() };
+        let mut records = keyward_storage::audit::list(&self.db, &filter).await.expect("audit");
+        records.sort_by_key(|record| record.seq);
+        records
+    }
+
     /// Changes rows behind the cabinet's back, as a database administrator can.
     pub(crate) async fn tamper(&self, sql: &'static str) {
         assert!(self.db.execute(sql, &[]).await.expect(sql) > 0, "nothing was changed by: {sql}");
@@ -48,16 +73,16 @@ impl Ground {
 
 /// One for each database.
 pub(crate) async fn grounds() -> Vec<Ground> {
-    let clock = ManualClock::new(Timestamp::from_seconds(1_700_000_000));
-    let directory = tempfile::tempdir().expect("directory");
-    let url = format!("sqlite:{}", directory.path().join("keyward.db").display());
-    let config = keyward_storage::StorageConfig { url, max_connections: 4 };
-    let db = Database::open(&config, Clock::Manual(clock.clone())).await.expect("db");
-    db.migrate().await.expect("migrated");
-    let root = RootKey::generate(&Random::system(), "a test").expect("root key").to_text();
-    let (audit, writer) = AuditLog::new(db.clone(), Random::system());
-    tokio::spawn(writer);
-    vec![Ground { db, clock, audit, _directory: directory, root }]
+    let start = Timestamp::from_seconds(1_700_000_000);
+    let mut grounds = Vec::new();
+    for fresh in databases(&Clock::Manual(ManualClock::new(start))).await {
+        let db = fresh.database.clone();
+        let (audit, writer) = AuditLog::new(db.clone(), Random::system());
+        tokio::spawn(writer);
+        let root = RootKey::generate(&Random::system(), "a test").expect("root key").to_text();
+        grounds.push(Ground { db, clock: ManualClock::new(start), audit, root, fresh });
+    }
+    grounds
 }
 
 pub(crate) fn name(text: &str) -> TokenName {

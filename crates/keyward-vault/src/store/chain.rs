@@ -63,7 +63,7 @@ impl TokenStore for ChainStore {
         })
     }
 
-    /// From every store, so that no older value shows from behind.
+    /// From every store, so that no older value shows from behind; a read-only one that has the token says what to do.
     fn delete<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, bool> {
         Box::pin(async move {
             let mut deleted = false;

@@ -24,7 +24,7 @@ impl Vault {
         let mut event = AuditEvent::new(self.0.clock.now(), action, result);
         event.service_id = Some(name.service().to_owned());
         event.token_key = Some(name.key().to_owned());
-        event.detail = Some(detail(name, done.as_ref().map(version)));
+        event.detail = detail(name, done.as_ref().map(version));
         if action == Action::TokenOpen && !self.0.audit_required {
             self.0.audit.record(event);
             return done;
@@ -40,8 +40,8 @@ impl Vault {
     }
 }
 
-/// Version, owner and reason, as far as there are any, as a flat JSON object.
-fn detail(name: &TokenName, done: Result<Option<i64>, &VaultError>) -> String {
+/// Version, owner and reason as a flat JSON object, as far as there are any.
+fn detail(name: &TokenName, done: Result<Option<i64>, &VaultError>) -> Option<String> {
     let mut detail = serde_json::Map::new();
     match done {
         Ok(Some(version)) => drop(detail.insert("version".to_owned(), version.into())),
@@ -51,5 +51,5 @@ fn detail(name: &TokenName, done: Result<Option<i64>, &VaultError>) -> String {
     if let Some(owner) = name.owner() {
         detail.insert("owner".to_owned(), owner.to_string().into());
     }
-    serde_json::Value::Object(detail).to_string()
+    (!detail.is_empty()).then(|| serde_json::Value::Object(detail).to_string())
 }

@@ -59,7 +59,7 @@ async fn a_warm_credential_needs_no_store_until_it_is_stale() {
 #[tokio::test]
 async fn a_change_shows_at_once_here_and_soon_in_other_processes() {
     for ground in grounds().await {
-        let (here, there) = (ground.vault().await, ground.vault().await);
+        let (here, there) = (ground.vault().await, ground.vault_of_another_process().await);
         here.put(&name("coda/key"), &token("s1"), Expected::Absent).await.expect("put");
         assert_eq!((header(&here).await, header(&there).await), ("Bearer s1".to_owned(), "Bearer s1".to_owned()));
         here.put(&name("coda/key"), &token("s2"), Expected::Version(1)).await.expect("put");

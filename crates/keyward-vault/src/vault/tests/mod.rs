@@ -1,3 +1,5 @@
+mod audit;
+mod chains;
 mod credentials;
 mod first_start;
 mod tampering;

@@ -71,7 +71,7 @@ async fn of_many_writers_one_wins_and_the_others_are_told() {
         for (expected, wins) in [(Expected::Absent, 1), (Expected::Version(1), 2)] {
             let mut writers = tokio::task::JoinSet::new();
             for writer in 0..8 {
-                let (vault, coda) = (ground.vault().await, coda.clone());
+                let (vault, coda) = (ground.vault_of_another_process().await, coda.clone());
                 writers.spawn(async move { vault.put(&coda, &token(&format!("writer {writer}")), expected).await });
             }
             let (won, lost): (Vec<_>, Vec<_>) = writers.join_all().await.into_iter().partition(Result::is_ok);
