@@ -33,6 +33,12 @@ enum Command {
     /// Check the configuration, or print its JSON Schema
     #[command(subcommand)]
     Config(commands::config::Command),
+    /// Put service tokens into the cabinet, and see what is there
+    #[command(subcommand)]
+    Token(commands::token::Command),
+    /// See the keys that the cabinet is sealed with
+    #[command(subcommand)]
+    Key(commands::key::Command),
     /// Read the audit log, and check that nobody has changed it
     #[command(subcommand)]
     Audit(commands::audit::Command),
@@ -48,6 +54,8 @@ pub(crate) fn run() -> ExitCode {
     exit::code(match cli.command {
         Command::Init(args) => commands::init::run(config, &args),
         Command::Config(command) => commands::config::run(config, &command),
+        Command::Token(command) => commands::token::run(config, command),
+        Command::Key(command) => commands::key::run(config, &command),
         Command::Audit(command) => commands::audit::run(config, command),
         Command::Migrate(command) => commands::migrate::run(config, &command),
     })

@@ -3,4 +3,6 @@
 pub(crate) mod audit;
 pub(crate) mod config;
 pub(crate) mod init;
+pub(crate) mod key;
 pub(crate) mod migrate;
+pub(crate) mod token;

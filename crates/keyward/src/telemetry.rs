@@ -8,7 +8,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{Layer, fmt};
 
-use crate::config::{Log, LogFormat, TextValue};
+use crate::config::{Log, LogFilter, LogFormat, Text, TextValue};
 
 /// Libraries that speak of every frame and connection; what they say at `debug` may quote headers.
 const QUIET: &[&str] = &["hyper", "hyper_util", "rmcp", "rustls", "tokio_postgres", "h2", "mio"];
@@ -32,4 +32,9 @@ pub(crate) fn start(config: &Log) -> anyhow::Result<()> {
         }
     };
     tracing_subscriber::registry().with(layer).try_init().map_err(|error| anyhow!("the log cannot start: {error}"))
+}
+
+/// The log of a command that is over soon: only what is wrong.
+pub(crate) fn start_quiet() -> anyhow::Result<()> {
+    start(&Log { level: Text::of(LogFilter("warn".to_owned())), ..Log::default() })
 }

@@ -1,8 +1,11 @@
 //! From the configuration file to the rooms: each gets a plain configuration of its own.
 
+mod audit;
+pub(crate) mod cabinet;
 pub(crate) mod issuer;
 pub(crate) mod layout;
 pub(crate) mod storage;
+mod vault;
 pub(crate) mod verifier;
 
 /// A runtime for what is no call: commands, start-up, background work.

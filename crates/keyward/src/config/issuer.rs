@@ -22,8 +22,10 @@ pub(crate) struct Issuer {
     /// How long a refresh token that was just used gets the same answer again, for clients that lose answers or run in
     /// several processes.
     pub(crate) refresh_grace: Text<Period>,
-    /// How long a browser stays logged in without being used.
+    /// How long a browser stays logged in altogether.
     pub(crate) session_lifetime: Text<Period>,
+    /// How long a browser stays logged in that is not used.
+    pub(crate) session_idle_lifetime: Text<Period>,
     /// Whether clients may register themselves (RFC 7591).
     pub(crate) registration: Registration,
     /// Whether a client may name itself by the URL of its metadata document.
@@ -61,6 +63,7 @@ impl Default for Issuer {
             code_lifetime: Text::of(Period::seconds(60)),
             refresh_grace: Text::of(Period::minutes(2)),
             session_lifetime: Text::of(Period::days(14)),
+            session_idle_lifetime: Text::of(Period::days(3)),
             registration: Registration::Open,
             client_metadata_documents: true,
             allow_private_client_metadata: false,

@@ -14,7 +14,7 @@ pub(crate) struct Keys {
     /// For `kind = "file"`: the file. It is made, readable by its owner alone, when it is not there and the database
     /// holds nothing sealed yet. Relative paths begin where the configuration file is.
     pub(crate) path: String,
-    /// For `kind = "env"`: the variable that holds 32 bytes in base64.
+    /// For `kind = "env"`: the variable that holds the line of such a key file.
     pub(crate) env: Text<EnvironmentName>,
 }
 

@@ -56,6 +56,7 @@ impl Rules<'_> {
             ("grant_lifetime", issuer.grant_lifetime.0.0, 1, 3_660 * 86_400),
             ("code_lifetime", issuer.code_lifetime.0.0, 1, 600),
             ("refresh_grace", issuer.refresh_grace.0.0, 0, 600),
+            ("session_idle_lifetime", issuer.session_idle_lifetime.0.0, 60, 366 * 86_400),
             ("session_lifetime", issuer.session_lifetime.0.0, 60, 366 * 86_400),
         ];
         for (key, value, least, most) in bounds {

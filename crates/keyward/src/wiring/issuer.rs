@@ -30,6 +30,7 @@ pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<IssuerC
         code: section.code_lifetime.0.0,
         refresh_grace: section.refresh_grace.0.0,
         session: section.session_lifetime.0.0,
+        session_idle: section.session_idle_lifetime.0.0,
         ..Lifetimes::default()
     };
     issuer.registration = match section.registration {

@@ -1,0 +1,12 @@
+//! The audit log: its handle, and the writer that runs beside everything else.
+
+use keyward_core::random::Random;
+use keyward_storage::Database;
+use keyward_storage::audit::AuditLog;
+
+/// Starts the writer on the current runtime. It ends when the last handle is gone.
+pub(crate) fn start(database: &Database, random: &Random) -> AuditLog {
+    let (log, writer) = AuditLog::new(database.clone(), random.clone());
+    tokio::spawn(writer);
+    log
+}
