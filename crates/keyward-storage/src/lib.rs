@@ -14,6 +14,7 @@ mod sealed;
 pub mod testing;
 mod value;
 
+pub mod bearer_tokens;
 pub mod clients;
 pub mod codes;
 pub mod consents;
