@@ -1,9 +1,8 @@
 //! What pages take in: the query of a link and the fields of a form, refused with a page where they don't parse.
 
 use axum::extract::{FromRequest, FromRequestParts, Query, Request};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::{Form, RequestPartsExt};
-use http::StatusCode;
 use http::request::Parts;
 use keyward_core::secret::Secret;
 use serde::Deserialize;
@@ -43,7 +42,7 @@ impl<T: DeserializeOwned + 'static, S: Send + Sync> FromRequestParts<S> for Link
             Ok(Query(query)) => Ok(Self(query)),
             Err(rejection) => {
                 let paragraphs = ["Part of the address is missing or is there twice. Go back and try again."];
-                let status = StatusCode::from(rejection.into_response().status());
+                let status = rejection.status();
                 Err(page::problem(status, "This link can’t be read", &paragraphs))
             }
         }
