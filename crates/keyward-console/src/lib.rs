@@ -33,3 +33,6 @@ pub fn routes(issuer: &Issuer) -> Router {
         base => Router::new().nest(base, pages),
     }
 }
+
+#[cfg(test)]
+mod tests;

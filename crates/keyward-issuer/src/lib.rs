@@ -20,6 +20,8 @@ mod people;
 pub mod router;
 pub mod session;
 pub mod state;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use config::IssuerConfig;
 pub use state::{Issuer, IssuerState};

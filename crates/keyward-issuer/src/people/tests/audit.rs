@@ -3,8 +3,8 @@
 use keyward_core::audit::AuditResult;
 use keyward_storage::audit::{AuditFilter, list};
 
-use super::site::{PASSWORD, Site, on_each_database};
 use crate::account::email::EmailAddress;
+use crate::testing::{PASSWORD, Site, on_each_database};
 
 const ADA: &str = "ada@example.com";
 

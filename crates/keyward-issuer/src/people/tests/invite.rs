@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::site::{PASSWORD, Site, on_each_database};
 use crate::account::email::EmailAddress;
+use crate::testing::{PASSWORD, Site, on_each_database};
 
 #[tokio::test]
 async fn a_link_makes_an_account_once() {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::site::{PASSWORD, Site, on_each_database};
 use crate::account::email::EmailAddress;
+use crate::testing::{PASSWORD, Site, on_each_database};
 
 const ADA: &str = "ada@example.com";
 

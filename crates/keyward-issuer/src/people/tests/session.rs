@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use super::site::{PASSWORD, Site, on_each_database, on_each_database_at};
+use crate::testing::{PASSWORD, Site, on_each_database, on_each_database_at};
 
 const ADA: &str = "ada@example.com";
 

@@ -1,31 +1,41 @@
-//! A server to test against, on a fresh database.
+//! A server to test against, on a fresh database, and a browser for it; for the tests of this room and of the console.
 
+mod browser;
+
+use axum::Router;
 use keyward_core::clock::{Clock, ManualClock, Timestamp};
 use keyward_core::random::Random;
 use keyward_storage::audit::AuditLog;
 use keyward_storage::testing::{Fresh, databases};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::browser::{Answer, Browser};
 use crate::account::email::EmailAddress;
 use crate::config::IssuerConfig;
 use crate::login::password::Passwords;
 use crate::state::{Issuer, IssuerState};
 
-pub(super) const PASSWORD: &str = "correct horse battery";
+pub use browser::{Answer, Browser};
 
-pub(super) struct Site {
-    pub(super) issuer: Issuer,
-    pub(super) clock: ManualClock,
+/// The password of every member.
+pub const PASSWORD: &str = "correct horse battery";
+
+/// One server.
+#[derive(Debug)]
+pub struct Site {
+    /// The authorization server.
+    pub issuer: Issuer,
+    /// Its clock.
+    pub clock: ManualClock,
     fresh: Fresh,
 }
 
 /// Runs a test on both databases, at an address of this machine.
-pub(super) async fn on_each_database(test: impl AsyncFn(Site)) {
+pub async fn on_each_database(test: impl AsyncFn(Site)) {
     on_each_database_at("http://127.0.0.1:8080", test).await;
 }
 
-pub(super) async fn on_each_database_at(public_url: &str, test: impl AsyncFn(Site)) {
+/// Runs a test on both databases, at `public_url`.
+pub async fn on_each_database_at(public_url: &str, test: impl AsyncFn(Site)) {
     let clock = ManualClock::new(Timestamp::from_seconds(1_800_000_000));
     for fresh in databases(&Clock::Manual(clock.clone())).await {
         let issuer = issuer(public_url, &fresh, &clock);
@@ -49,17 +59,23 @@ fn issuer(public_url: &str, fresh: &Fresh, clock: &ManualClock) -> Issuer {
 
 impl Site {
     /// The same server after a stop and a start.
-    pub(super) fn restarted(self) -> Self {
+    pub fn restarted(self) -> Self {
         let issuer = issuer(&self.issuer.config.public_url, &self.fresh, &self.clock);
         Self { issuer, ..self }
     }
 
-    pub(super) fn browser(&self) -> Browser {
-        Browser::new(self.issuer.router())
+    /// A browser that has not been here.
+    pub fn browser(&self) -> Browser {
+        self.browser_of(self.issuer.router())
+    }
+
+    /// A browser that sees `router`.
+    pub fn browser_of(&self, router: Router) -> Browser {
+        Browser::new(router)
     }
 
     /// The path of a new one-time link.
-    pub(super) async fn invite(&self, email: Option<&str>) -> String {
+    pub async fn invite(&self, email: Option<&str>) -> String {
         let email = email.map(|email| EmailAddress::parse(email).expect("address"));
         let invite = self.issuer.invite_user(email.as_ref(), false, None).await.expect("invite");
         let link = invite.link();
@@ -67,7 +83,7 @@ impl Site {
     }
 
     /// A browser whose person has just made an account.
-    pub(super) async fn member(&self, email: &str) -> Browser {
+    pub async fn member(&self, email: &str) -> Browser {
         let link = self.invite(Some(email)).await;
         let mut browser = self.browser();
         browser.get(&link).await;
@@ -77,28 +93,31 @@ impl Site {
     }
 
     /// Logs in with a browser of its own.
-    pub(super) async fn log_in(&self, email: &str, password: &str) -> Answer {
+    pub async fn log_in(&self, email: &str, password: &str) -> Answer {
         self.log_in_from([192, 0, 2, 1].into(), email, password).await
     }
 
-    pub(super) async fn log_in_from(&self, address: std::net::IpAddr, email: &str, password: &str) -> Answer {
+    /// Logs in from another address.
+    pub async fn log_in_from(&self, address: std::net::IpAddr, email: &str, password: &str) -> Answer {
         let mut browser = self.browser();
         browser.address = address;
         browser.get("/login").await;
         browser.submit("/login", &[("email", email), ("password", password)]).await
     }
 
-    pub(super) async fn is_logged_in(&self, browser: &mut Browser) -> bool {
+    /// Whether the person at a browser is logged in.
+    pub async fn is_logged_in(&self, browser: &mut Browser) -> bool {
         crate::session::current(&self.issuer, &browser.cookie_header()).await.expect("database").is_some()
     }
 
     /// The `csrf` field of the forms that a person sees.
-    pub(super) async fn csrf(&self, browser: &Browser) -> String {
+    pub async fn csrf(&self, browser: &Browser) -> String {
         let person = crate::session::current(&self.issuer, &browser.cookie_header()).await.expect("database");
         person.expect("logged in").csrf
     }
 
-    pub(super) fn encode(&self, text: &str) -> String {
+    /// A text as it stands in a query.
+    pub fn encode(&self, text: &str) -> String {
         utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
     }
 }

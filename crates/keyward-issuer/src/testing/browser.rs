@@ -11,45 +11,57 @@ use keyward_core::peer::ClientAddress;
 use tower::ServiceExt;
 use url::form_urlencoded;
 
-pub(super) struct Browser {
-    router: Router,
-    pub(super) cookies: BTreeMap<String, String>,
-    pub(super) address: IpAddr,
+/// A browser.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// What it sees.
+    pub router: Router,
+    /// Its cookies.
+    pub cookies: BTreeMap<String, String>,
+    /// Where it is.
+    pub address: IpAddr,
     hidden: Vec<(String, String)>,
 }
 
 /// What came back.
-pub(super) struct Answer {
-    pub(super) status: StatusCode,
-    pub(super) headers: HeaderMap,
-    pub(super) body: String,
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    /// Its text.
+    pub body: String,
 }
 
 impl Answer {
-    pub(super) fn header(&self, name: &str) -> &str {
+    /// A header; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     /// The text of the element with `role=alert`.
-    pub(super) fn alert(&self) -> &str {
+    pub fn alert(&self) -> &str {
         let after = self.body.split("role=\"alert\"").nth(1).and_then(|rest| rest.split_once('>'));
         after.and_then(|(_, rest)| rest.split('<').next()).unwrap_or_default()
     }
 }
 
 impl Browser {
-    pub(super) fn new(router: Router) -> Self {
+    /// One without cookies.
+    pub fn new(router: Router) -> Self {
         Self { router, cookies: BTreeMap::new(), address: IpAddr::from([192, 0, 2, 1]), hidden: Vec::new() }
     }
 
-    pub(super) async fn get(&mut self, path: &str) -> Answer {
+    /// Opens a page and remembers its hidden fields.
+    pub async fn get(&mut self, path: &str) -> Answer {
         let answer = self.send(Request::get(path), String::new()).await;
         self.hidden = hidden_fields(&answer.body);
         answer
     }
 
     /// Sends the form of the page that was seen last, with these fields filled in.
-    pub(super) async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn submit(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let hidden = self.hidden.clone();
         let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let all: Vec<_> = hidden.chain(fields.iter().copied()).collect();
@@ -57,12 +69,13 @@ impl Browser {
     }
 
     /// Sends exactly these fields, as a page of the same origin would.
-    pub(super) async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
+    pub async fn post(&mut self, path: &str, fields: &[(&str, &str)]) -> Answer {
         let site = [("sec-fetch-site", "same-origin"), ("origin", "null")];
         self.post_with(path, fields, &site).await
     }
 
-    pub(super) async fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+    /// Sends exactly these fields, with these headers.
+    pub async fn post_with(&mut self, path: &str, fields: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
         let body: String = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let mut request = Request::post(path).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         for (name, value) in headers {
@@ -72,7 +85,7 @@ impl Browser {
     }
 
     /// The cookies that it would send.
-    pub(super) fn cookie_header(&self) -> HeaderMap {
+    pub fn cookie_header(&self) -> HeaderMap {
         let cookies: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         HeaderMap::from_iter([(header::COOKIE, cookies.join("; ").parse().expect("ASCII"))])
     }
