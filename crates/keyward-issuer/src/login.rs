@@ -11,8 +11,8 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, header};
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::peer::ClientAddress;
+use keyward_storage::passwords;
 use keyward_storage::users::User;
-use keyward_storage::{passwords, users};
 use serde::Deserialize;
 
 use crate::account::email::EmailAddress;
@@ -95,11 +95,8 @@ pub(crate) async fn submit(
         Err(too_soon) => return Ok(again(Complaint::TooSoon(too_soon.wait))),
     };
 
-    let user = users::by_email(&issuer.db, email.as_str()).await?;
-    let stored = match &user {
-        Some(user) => passwords::get(&issuer.db, user.id).await?,
-        None => None,
-    };
+    let (user, stored) = passwords::of_email(&issuer.db, email.as_str()).await?.unzip();
+    let stored = stored.flatten();
     let verdict = issuer.passwords.verify(fields.password.0, stored.clone(), &issuer.random).await?;
     let (user, upgraded) = match (user, verdict) {
         (Some(user), Verdict::Right { upgraded }) => (user, upgraded),

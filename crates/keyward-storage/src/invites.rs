@@ -60,12 +60,6 @@ pub async fn consume(
     Ok(tx.execute(sql, params![hash.as_bytes(), now, user]).await? == 1)
 }
 
-/// Whether a link that makes an administrator is still open.
-pub async fn any_open_admin(db: &Database, now: Timestamp) -> Result<bool, StorageError> {
-    let sql = "SELECT 1 FROM invites WHERE is_admin = $1 AND used_at IS NULL AND expires_at > $2 LIMIT 1";
-    Ok(db.query_opt(sql, params![true, now]).await?.is_some())
-}
-
 /// Closes the other open links that name the e-mail address of `user`.
 pub async fn close_others(
     tx: &mut Transaction,

@@ -6,11 +6,15 @@ use keyward_core::id::UserId;
 use crate::database::{Database, Transaction};
 use crate::error::StorageError;
 use crate::params;
+use crate::users::User;
 
-/// The PHC string of a person.
-pub async fn get(db: &Database, user: UserId) -> Result<Option<String>, StorageError> {
-    let row = db.query_opt("SELECT phc FROM passwords WHERE user_id = $1", params![user]).await?;
-    row.map(|row| row.get(0)).transpose()
+/// The account with an e-mail address, given in lower case, and its PHC string. It is one statement, so that the answer
+/// takes as long whether there is an account or not.
+pub async fn of_email(db: &Database, email: &str) -> Result<Option<(User, Option<String>)>, StorageError> {
+    let sql = "SELECT u.id, u.email, u.name, u.is_admin, u.created_at, u.disabled_at, p.phc \
+               FROM users u LEFT JOIN passwords p ON p.user_id = u.id WHERE u.email = $1";
+    let row = db.query_opt(sql, params![email]).await?;
+    row.map(|row| Ok((User::from_row(&row)?, row.get(6)?))).transpose()
 }
 
 /// Stores it, in place of an earlier one.

@@ -26,7 +26,8 @@ pub struct User {
 }
 
 impl User {
-    fn from_row(row: &Row) -> Result<Self, StorageError> {
+    /// From the columns of this table, in the order of the fields.
+    pub(crate) fn from_row(row: &Row) -> Result<Self, StorageError> {
         Ok(Self {
             id: row.get(0)?,
             email: row.get(1)?,
