@@ -1,0 +1,56 @@
+//! The error answer of OAuth endpoints (RFC 6749 §5.2): JSON, never cached.
+
+use std::borrow::Cow;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+/// One error answer. Each endpoint's own error type maps to it.
+#[derive(Debug)]
+pub(crate) struct OauthError {
+    status: StatusCode,
+    error: &'static str,
+    description: Cow<'static, str>,
+    headers: HeaderMap,
+}
+
+impl OauthError {
+    /// An answer of status 400, which is what RFC 6749 §5.2 asks for unless it says otherwise.
+    pub(crate) fn new(error: &'static str, description: impl Into<Cow<'static, str>>) -> Self {
+        let description = description.into();
+        Self { status: StatusCode::BAD_REQUEST, error, description, headers: HeaderMap::new() }
+    }
+
+    /// The failure of our own side; its cause belongs into the log and nowhere else.
+    pub(crate) fn server_error() -> Self {
+        Self::new("server_error", "something failed on this side; it has been logged")
+            .status(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+    error_description: &'a str,
+}
+
+impl IntoResponse for OauthError {
+    fn into_response(self) -> Response {
+        let body = Json(Body { error: self.error, error_description: &self.description });
+        let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+        (self.status, self.headers, no_store, body).into_response()
+    }
+}

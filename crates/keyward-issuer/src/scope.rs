@@ -1,0 +1,87 @@
+//! Which scopes a request gets to ask the person for (RFC 6749 §3.3).
+
+use keyward_core::scope::{Scope, ScopeSet};
+
+use crate::config::{IssuerConfig, ProtectedServer};
+
+/// OpenID Connect Core §3.1.2.1: an ID token is wanted.
+pub(crate) const OPENID: &str = "openid";
+/// OpenID Connect Core §5.4: the e-mail address is wanted.
+pub(crate) const EMAIL: &str = "email";
+/// OpenID Connect Core §11. Refresh tokens are issued with it and without it.
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
+
+/// The scopes that mean the same at every server.
+const COMMON: [&str; 3] = [OPENID, EMAIL, OFFLINE_ACCESS];
+
+/// Nothing of what was asked for exists at any server here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum InvalidScope {
+    /// Not scope tokens at all.
+    #[error("scope has characters that no scope has")]
+    Malformed,
+    /// All unknown.
+    #[error("none of these scopes exist here; {server} has: {scopes}")]
+    Unknown { server: String, scopes: ScopeSet },
+}
+
+/// What a request for `asked` gets at `server`: narrowed to what exists there, rather than refused, since several
+/// clients ask for all that they see advertised for all servers; the server's defaults where nothing is left of it.
+pub(crate) fn resolve(
+    config: &IssuerConfig,
+    server: &ProtectedServer,
+    asked: Option<&str>,
+) -> Result<ScopeSet, InvalidScope> {
+    let Some(asked) = asked else { return Ok(server.default_scopes.clone()) };
+    let asked: ScopeSet = asked.parse().map_err(|_| InvalidScope::Malformed)?;
+    let common: ScopeSet = asked.iter().filter(|scope| COMMON.contains(&scope.as_str())).cloned().collect();
+    let here = asked.intersection(&server.scopes);
+    if !here.is_empty() {
+        return Ok(here.union(&common));
+    }
+    let known_elsewhere = |scope: &Scope| config.servers.iter().any(|other| other.scopes.contains(scope.as_str()));
+    if asked.is_empty() || !common.is_empty() || asked.iter().any(known_elsewhere) {
+        return Ok(server.default_scopes.union(&common));
+    }
+    Err(InvalidScope::Unknown { server: server.name.clone(), scopes: server.scopes.clone() })
+}
+
+/// Every scope that a request may name, for `scopes_supported` (RFC 8414 §2): that of every server, and
+/// `offline_access`, which belongs nowhere else.
+pub(crate) fn supported(config: &IssuerConfig) -> ScopeSet {
+    let offline: ScopeSet = OFFLINE_ACCESS.parse().unwrap_or_default();
+    config.servers.iter().fold(offline, |all, server| all.union(&server.scopes))
+}
+
+#[cfg(test)]
+mod tests {
+    use keyward_core::resource::ResourceUri;
+
+    use super::*;
+
+    fn server(id: &str, scopes: &str, default_scopes: &str) -> ProtectedServer {
+        ProtectedServer {
+            id: id.parse().expect("id"),
+            name: id.to_owned(),
+            resource: ResourceUri::parse(&format!("https://h/{id}")).expect("resource"),
+            scopes: scopes.parse().expect("scopes"),
+            default_scopes: default_scopes.parse().expect("scopes"),
+        }
+    }
+
+    #[test]
+    fn narrows_and_defaults() {
+        let servers = vec![server("coda", "coda:read coda:write", "coda:read"), server("slack", "slack:post", "")];
+        let config = IssuerConfig::new("https://h", servers);
+        let resolved = |server: usize, asked: Option<&str>| {
+            resolve(&config, &config.servers[server], asked).map(|scopes| scopes.to_string())
+        };
+        assert_eq!(resolved(0, None).as_deref(), Ok("coda:read"));
+        assert_eq!(resolved(0, Some("coda:write slack:post unknown")).as_deref(), Ok("coda:write"));
+        assert_eq!(resolved(0, Some("offline_access openid")).as_deref(), Ok("coda:read offline_access openid"));
+        assert_eq!(resolved(1, Some("coda:read")).as_deref(), Ok(""));
+        assert!(matches!(resolved(0, Some("typo")), Err(InvalidScope::Unknown { .. })));
+        assert_eq!(resolved(0, Some("a\"b")), Err(InvalidScope::Malformed));
+        assert_eq!(supported(&config).to_string(), "coda:read coda:write offline_access slack:post");
+    }
+}
