@@ -1,0 +1,94 @@
+//! How fast strangers may register clients: a bucket for each address and one for all of them.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use keyward_core::clock::Timestamp;
+
+/// Hosted clients share their addresses, so one address may do a good deal.
+const PER_ADDRESS: Bucket = Bucket { size: 60, refill_every: Duration::from_secs(10) };
+const ALTOGETHER: Bucket = Bucket { size: 600, refill_every: Duration::from_secs(1) };
+/// More addresses than this are not kept apart.
+const MAX_ADDRESSES: usize = 10_000;
+
+/// So many at once, and one more each time so much has passed.
+struct Bucket {
+    size: u32,
+    refill_every: Duration,
+}
+
+/// The registrations of late.
+#[derive(Debug, Default)]
+pub(crate) struct RegistrationLimit(Mutex<Levels>);
+
+#[derive(Debug, Default)]
+struct Levels {
+    all: Option<Level>,
+    by_address: HashMap<IpAddr, Level>,
+}
+
+/// When the bucket would be full again if nothing more came.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    full_at: Timestamp,
+}
+
+impl RegistrationLimit {
+    /// Takes one registration out of the buckets; `Err` says how long to wait.
+    pub(crate) fn take(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
+        let mut levels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if levels.by_address.len() >= MAX_ADDRESSES {
+            levels.by_address.retain(|_, level| level.full_at > now);
+        }
+        let all = ALTOGETHER.after_one(levels.all, now)?;
+        if let Some(address) = address {
+            let known = levels.by_address.get(&address).copied();
+            let level = PER_ADDRESS.after_one(known, now)?;
+            if known.is_some() || levels.by_address.len() < MAX_ADDRESSES {
+                levels.by_address.insert(address, level);
+            }
+        }
+        levels.all = Some(all);
+        Ok(())
+    }
+}
+
+impl Bucket {
+    fn after_one(&self, level: Option<Level>, now: Timestamp) -> Result<Level, Duration> {
+        let full_at = level.map_or(now, |level| level.full_at.max(now)).plus(self.refill_every);
+        let allowed = self.refill_every * self.size;
+        let missing = full_at.since(now);
+        if missing > allowed { Err(missing - allowed) } else { Ok(Level { full_at }) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_that_floods_waits_and_others_do_not() {
+        let limit = RegistrationLimit::default();
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let flooding = Some(IpAddr::from([192, 0, 2, 1]));
+        for _ in 0..60 {
+            limit.take(flooding, now).expect("within the bucket");
+        }
+        assert_eq!(limit.take(flooding, now), Err(Duration::from_secs(10)));
+        limit.take(Some(IpAddr::from([192, 0, 2, 2])), now).expect("another address");
+        limit.take(flooding, now.plus(Duration::from_secs(10))).expect("refilled by one");
+        assert!(limit.take(flooding, now.plus(Duration::from_secs(10))).is_err());
+    }
+
+    #[test]
+    fn all_together_are_bounded() {
+        let limit = RegistrationLimit::default();
+        let now = Timestamp::from_seconds(1_700_000_000);
+        for _ in 0..600 {
+            limit.take(None, now).expect("within the bucket");
+        }
+        assert_eq!(limit.take(None, now), Err(Duration::from_secs(1)));
+    }
+}
