@@ -6,8 +6,32 @@
 //!
 //! Reading order: [`config`] and [`state`], [`router`], then one file for each endpoint.
 
-pub mod account;
 pub mod config;
+pub mod router;
+pub mod state;
+
+mod metadata;
+
+mod authorize;
+mod token;
+
+mod jwks;
+mod revoke;
+mod userinfo;
+
+mod client;
+mod client_auth;
+pub mod redirect_uri;
+mod register;
+
+mod access_token;
+mod id_token;
+mod pkce;
+mod resource;
+mod scope;
+pub mod signing;
+
+pub mod account;
 pub mod consent;
 mod cookie;
 pub mod csrf;
@@ -17,11 +41,20 @@ pub mod login;
 mod logout;
 pub mod page;
 mod people;
-pub mod router;
 pub mod session;
-pub mod state;
+
+mod audit;
+mod body;
+mod cors;
+mod oauth_error;
+mod parameters;
+mod sealed;
+pub mod sweep;
+
+#[cfg(test)]
+mod oauth_testing;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
 pub use config::IssuerConfig;
-pub use state::{Issuer, IssuerState};
+pub use state::{Issuer, IssuerState, StartError};

@@ -5,14 +5,15 @@ mod browser;
 use axum::Router;
 use keyward_core::clock::{Clock, ManualClock, Timestamp};
 use keyward_core::random::Random;
+use keyward_core::secret::Secret;
 use keyward_storage::audit::AuditLog;
 use keyward_storage::testing::{Fresh, databases};
+use keyward_vault::{RootKey, StoreConfig, StoreKind, Vault};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::account::email::EmailAddress;
 use crate::config::IssuerConfig;
-use crate::login::password::Passwords;
-use crate::state::{Issuer, IssuerState};
+use crate::state::Issuer;
 
 pub use browser::{Answer, Browser};
 
@@ -27,6 +28,7 @@ pub struct Site {
     /// Its clock.
     pub clock: ManualClock,
     fresh: Fresh,
+    root: Secret,
 }
 
 /// Runs a test on both databases, at an address of this machine.
@@ -38,29 +40,27 @@ pub async fn on_each_database(test: impl AsyncFn(Site)) {
 pub async fn on_each_database_at(public_url: &str, test: impl AsyncFn(Site)) {
     let clock = ManualClock::new(Timestamp::from_seconds(1_800_000_000));
     for fresh in databases(&Clock::Manual(clock.clone())).await {
-        let issuer = issuer(public_url, &fresh, &clock);
-        test(Site { issuer, clock: clock.clone(), fresh }).await;
+        let root = RootKey::generate(&Random::system(), "a test").expect("root key").to_text();
+        let issuer = issuer(public_url, &fresh, &root, &clock).await;
+        test(Site { issuer, clock: clock.clone(), fresh, root }).await;
     }
 }
 
-fn issuer(public_url: &str, fresh: &Fresh, clock: &ManualClock) -> Issuer {
-    let random = Random::system();
-    let (audit, writer) = AuditLog::new(fresh.database.clone(), random.clone());
+async fn issuer(public_url: &str, fresh: &Fresh, root: &Secret, clock: &ManualClock) -> Issuer {
+    let (db, clock, random) = (fresh.database.clone(), Clock::Manual(clock.clone()), Random::system());
+    let (audit, writer) = AuditLog::new(db.clone(), random.clone());
     tokio::spawn(writer);
-    Issuer::new(IssuerState {
-        config: IssuerConfig::new(public_url, Vec::new()),
-        db: fresh.database.clone(),
-        audit,
-        passwords: Passwords::new(&random).expect("passwords"),
-        clock: Clock::Manual(clock.clone()),
-        random,
-    })
+    let root = RootKey::parse(root, "a test").expect("root key");
+    let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
+    let vault = Vault::open(db.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
+    let config = IssuerConfig::new(public_url, Vec::new());
+    Issuer::start(config, db, vault.await.expect("vault"), audit, clock, random).await.expect("issuer")
 }
 
 impl Site {
     /// The same server after a stop and a start.
-    pub fn restarted(self) -> Self {
-        let issuer = issuer(&self.issuer.config.public_url, &self.fresh, &self.clock);
+    pub async fn restarted(self) -> Self {
+        let issuer = issuer(&self.issuer.config.public_url, &self.fresh, &self.root, &self.clock).await;
         Self { issuer, ..self }
     }
 

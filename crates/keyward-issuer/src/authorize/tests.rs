@@ -2,7 +2,7 @@ use http::StatusCode;
 use http::header::LOCATION;
 use serde_json::json;
 
-use crate::testing::{Answer, CALLBACK, CODA, ISSUER, SLACK, Site, authorize_query, server, sites, two_servers};
+use crate::oauth_testing::{Answer, CALLBACK, CODA, ISSUER, SLACK, Site, authorize_query, server, sites, two_servers};
 
 async fn authorize(site: &Site, client_id: &str, more: &[(&str, &str)]) -> Answer {
     site.browse(&format!("/authorize?{}", authorize_query(client_id, more))).await

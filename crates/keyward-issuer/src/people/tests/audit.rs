@@ -29,6 +29,7 @@ async fn acts_of_people_are_recorded() {
         acts.sort_unstable();
         let denied = AuditResult::Denied.as_str();
         let mut expected = [
+            ("key.create", "ok", None), // the vault of the fresh database
             ("user.invite", "ok", None),
             ("user.create", "ok", Some(ADA)),
             ("login", "ok", Some(ADA)),

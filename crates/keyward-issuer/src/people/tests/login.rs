@@ -73,7 +73,7 @@ async fn guessing_at_one_account_is_slowed_down_and_forgiven() {
         assert_eq!(slowed.header("retry-after"), "1");
         assert_eq!(slowed.alert(), "Too many attempts have failed. Wait 1 second, then try again.");
         // As if it had been stopped and started: the count is in the database.
-        let site = site.restarted();
+        let site = site.restarted().await;
         assert_eq!(site.log_in(ADA, PASSWORD).await.status, StatusCode::TOO_MANY_REQUESTS);
         site.clock.advance(Duration::from_secs(1));
         assert_eq!(site.log_in(ADA, PASSWORD).await.status, StatusCode::SEE_OTHER);

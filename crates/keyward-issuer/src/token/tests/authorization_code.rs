@@ -4,7 +4,7 @@ use keyward_core::id::GrantId;
 use keyward_storage::grants;
 use serde_json::json;
 
-use crate::testing::{Answer, CALLBACK, CODA, ISSUER, SLACK, Site, claims, sites, two_servers};
+use crate::oauth_testing::{Answer, CALLBACK, CODA, ISSUER, SLACK, Site, claims, sites, two_servers};
 
 fn grant_of(answer: &Answer) -> GrantId {
     answer.claims()["grant_id"].as_str().expect("grant_id").parse().expect("id")

@@ -5,7 +5,7 @@ use keyward_core::id::GrantId;
 use keyward_storage::users;
 
 use crate::config::IssuerConfig;
-use crate::testing::{Answer, CALLBACK, CODA, SLACK, Site, sites, two_servers};
+use crate::oauth_testing::{Answer, CALLBACK, CODA, SLACK, Site, sites, two_servers};
 
 const GRACE: u64 = 120;
 const DAY: u64 = 24 * 60 * 60;

@@ -1,0 +1,33 @@
+//! What the endpoints write to the audit log.
+
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use serde_json::{Map, Value};
+
+use crate::state::Issuer;
+
+/// What an act was about, as far as it is known.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct About<'a> {
+    /// Whose grant, code or consent.
+    pub(crate) email: Option<&'a str>,
+    /// The client.
+    pub(crate) client_id: Option<&'a str>,
+    /// The resource, whose server is named in the record.
+    pub(crate) resource: Option<&'a str>,
+}
+
+impl Issuer {
+    /// Records an act. `detail` holds no secret.
+    pub(crate) fn record(&self, action: Action, result: AuditResult, about: About<'_>, detail: &[(&str, String)]) {
+        let server = about.resource.and_then(|resource| self.config.server_of(resource));
+        let detail: Map<_, _> =
+            detail.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
+        self.audit.record(AuditEvent {
+            service_id: server.map(|server| server.id.to_string()),
+            user_email: about.email.map(str::to_owned),
+            client_id: about.client_id.map(str::to_owned),
+            detail: (!detail.is_empty()).then(|| Value::Object(detail).to_string()),
+            ..AuditEvent::new(self.clock.now(), action, result)
+        });
+    }
+}
