@@ -32,6 +32,7 @@ mod scope;
 pub mod signing;
 
 pub mod account;
+pub mod bearer;
 pub mod consent;
 mod cookie;
 pub mod csrf;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{commands, exit};
+use crate::{commands, demo, exit, serve};
 
 /// The front door and the key cabinet for MCP servers.
 ///
@@ -28,6 +28,10 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 called wrongly.";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Open the door: serve calls, logins and tokens
+    Serve(serve::Args),
+    /// See Keyward work, with a small MCP server behind it
+    Demo(demo::Args),
     /// Write a configuration file to begin with
     Init(commands::init::Args),
     /// Check the configuration, or print its JSON Schema
@@ -39,6 +43,12 @@ enum Command {
     /// See the keys that the cabinet is sealed with
     #[command(subcommand)]
     Key(commands::key::Command),
+    /// Make development bearer tokens, for clients without a browser
+    #[command(subcommand)]
+    Bearer(commands::bearer::Command),
+    /// Invite people, and see who has an account
+    #[command(subcommand)]
+    User(commands::user::Command),
     /// Read the audit log, and check that nobody has changed it
     #[command(subcommand)]
     Audit(commands::audit::Command),
@@ -52,10 +62,14 @@ pub(crate) fn run() -> ExitCode {
     let cli = Cli::parse();
     let config = cli.config.as_deref();
     exit::code(match cli.command {
+        Command::Serve(args) => serve::run(config, &args),
+        Command::Demo(args) => demo::run(&args),
         Command::Init(args) => commands::init::run(config, &args),
         Command::Config(command) => commands::config::run(config, &command),
         Command::Token(command) => commands::token::run(config, command),
         Command::Key(command) => commands::key::run(config, &command),
+        Command::Bearer(command) => commands::bearer::run(config, command),
+        Command::User(command) => commands::user::run(config, command),
         Command::Audit(command) => commands::audit::run(config, command),
         Command::Migrate(command) => commands::migrate::run(config, &command),
     })

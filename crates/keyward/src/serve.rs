@@ -1,4 +1,134 @@
+//! `keyward serve`: opens the rooms in order, listens, and stops in order.
+
+mod background;
+mod body;
 mod client_address;
+mod dispatch;
+mod health;
 mod listen;
+mod ready;
 mod stop;
 mod worker;
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use keyward_gateway::{Gateway, Worker};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{self, Loaded};
+use crate::wiring::layout::Layout;
+use crate::wiring::rooms::Rooms;
+use crate::wiring::verifier::{self, Live};
+use crate::wiring::{self, gateway};
+use crate::{hardening, telemetry};
+
+use background::Keeper;
+use client_address::TrustedProxies;
+use dispatch::Dispatch;
+use worker::Limits;
+
+/// Opens the door: serves calls, logins and tokens until it is told to stop (Ctrl-C, SIGTERM).
+///
+/// Reads keyward.toml, or runs on defaults where there is none. Makes the database and the root key on the first start,
+/// and brings an older database up to date. Everything it says goes to standard error.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Write the address as JSON to this file once calls are served
+    #[arg(long, value_name = "PATH")]
+    ready_file: Option<PathBuf>,
+}
+
+pub(crate) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
+    let loaded = config::load(file)?;
+    telemetry::start(&loaded.config.log)?;
+    let stop = CancellationToken::new();
+    serve(&loaded, stop, async |serving| {
+        ready::announce(serving.listen, &serving.layout.public_url, args.ready_file.as_deref())
+    })
+}
+
+/// What there is once calls are served.
+pub(crate) struct Serving<'a> {
+    pub(crate) listen: SocketAddr,
+    pub(crate) layout: &'a Layout,
+    pub(crate) rooms: &'a Rooms,
+}
+
+/// Serves until `stop`, or a signal; `when_ready` runs once calls can come.
+pub(crate) fn serve(
+    loaded: &Loaded,
+    stop: CancellationToken,
+    when_ready: impl AsyncFnOnce(&Serving<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    hardening::forbid_core_dumps();
+    let section = &loaded.config.server;
+    let workers = section.worker_threads.map_or_else(default_workers, usize::from);
+    // First of all, so that nothing is touched when the port is taken; calls wait in the backlog until all is open.
+    let listeners = listen::listen(section.listen.0, workers)?;
+    let listen = listeners.first().context("no listening socket")?.local_addr()?;
+    let layout = Layout::new(&loaded.config, Some(listen))?;
+    let runtime = wiring::runtime().context("no runtime")?;
+    let rooms = runtime.block_on(Rooms::open(loaded, &layout))?;
+    let live = Live::default();
+    let verifier = Arc::new(verifier::verifier(&loaded.config, &layout, &live, &rooms.cabinet.clock)?);
+    let keeper = Keeper {
+        database: rooms.cabinet.database.clone(),
+        issuer: rooms.issuer.clone(),
+        verifier: Arc::clone(&verifier),
+        live,
+        clock: rooms.cabinet.clock.clone(),
+    };
+    runtime.block_on(keeper.load())?;
+    runtime.spawn(keeper.follow());
+    runtime.spawn(rooms.issuer.clone().background());
+    let gateway = Gateway::new(
+        gateway::config(&loaded.config, &layout)?,
+        verifier,
+        rooms.cabinet.vault.clone(),
+        rooms.cabinet.audit.clone(),
+        rooms.cabinet.clock.clone(),
+        rooms.cabinet.random.clone(),
+    )?;
+    let pages = rooms.issuer.router();
+    let pages =
+        pages.merge(keyward_console::routes(&rooms.issuer)).merge(health::router(rooms.cabinet.database.clone()));
+    let proxies = TrustedProxies::new(section.trusted_proxies.iter().map(|range| range.0).collect());
+    let shared = dispatch::Rooms { gateway: Arc::new(gateway), pages, proxies };
+    let limits = Limits {
+        header_bytes: section.max_header_bytes.0.bytes(),
+        header_timeout: section.header_read_timeout.0.0,
+        grace: section.shutdown_grace.0.0,
+    };
+    let mut threads = Vec::with_capacity(workers);
+    for (number, listener) in listeners.into_iter().enumerate() {
+        let shared = shared.clone();
+        let make = move || Dispatch::new(shared, Worker::new());
+        threads.push(worker::start(number, listener, limits, stop.clone(), make)?);
+    }
+    let outcome = runtime.block_on(async {
+        stop::on_signal(stop.clone()).context("no signals")?;
+        record(&rooms, Action::Start);
+        when_ready(&Serving { listen, layout: &layout, rooms: &rooms }).await?;
+        stop.cancelled().await;
+        Ok(())
+    });
+    stop.cancel();
+    let ended = threads.into_iter().map(std::thread::JoinHandle::join).filter(Result::is_err).count();
+    record(&rooms, Action::Stop);
+    runtime.block_on(rooms.cabinet.audit.flush());
+    tracing::info!("stopped");
+    anyhow::ensure!(ended == 0, "{ended} worker(s) ended by a panic");
+    outcome
+}
+
+fn default_workers() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+fn record(rooms: &Rooms, action: Action) {
+    rooms.cabinet.audit.record(AuditEvent::new(rooms.cabinet.clock.now(), action, AuditResult::Ok));
+}

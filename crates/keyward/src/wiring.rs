@@ -2,8 +2,10 @@
 
 mod audit;
 pub(crate) mod cabinet;
+pub(crate) mod gateway;
 pub(crate) mod issuer;
 pub(crate) mod layout;
+pub(crate) mod rooms;
 pub(crate) mod storage;
 mod vault;
 pub(crate) mod verifier;

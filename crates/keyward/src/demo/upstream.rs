@@ -28,6 +28,9 @@ pub(crate) fn serve(stop: CancellationToken) -> std::io::Result<SocketAddr> {
                 accepted = listener.accept() => accepted,
             };
             let Ok((stream, _)) = accepted else { continue };
+            if stream.set_nodelay(true).is_err() {
+                continue;
+            }
             let service = TowerToHyperService::new(service.clone());
             tokio::spawn(async move {
                 let mut http = hyper::server::conn::http1::Builder::new();

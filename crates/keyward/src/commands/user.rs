@@ -1,0 +1,115 @@
+//! `keyward user`: who has an account.
+
+use std::path::Path;
+
+use anyhow::bail;
+use clap::Subcommand;
+use keyward_core::clock::Timestamp;
+use keyward_issuer::account::email::EmailAddress;
+use keyward_storage::users::User;
+use serde::Serialize;
+
+use crate::exit::Usage;
+use crate::output::{self, Format, Row};
+use crate::wiring::rooms::{self, Rooms};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make a one-time link by which a person makes an account
+    ///
+    /// Hand the link over by a way that you trust: whoever opens it first has the account. With the address of an
+    /// account that is there already, the link sets a new password.
+    Invite {
+        /// For this e-mail address only
+        #[arg(long, value_name = "EMAIL")]
+        email: Option<String>,
+        /// The account administers this Keyward; the first account always does
+        #[arg(long)]
+        admin: bool,
+        #[command(flatten)]
+        format: Format,
+    },
+    /// List the accounts
+    List {
+        #[command(flatten)]
+        format: Format,
+    },
+    /// Close an account: its logins and the connections of its clients end at once
+    Disable {
+        /// Its e-mail address
+        email: String,
+    },
+}
+
+pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
+    rooms::with_rooms(file, async |rooms| match command {
+        Command::Invite { email, admin, format } => invite(rooms, email.as_deref(), admin, format).await,
+        Command::List { format } => {
+            let rows: Vec<Account> = rooms.issuer.list_users().await?.into_iter().map(Account::from).collect();
+            Ok(format.list(&rows, "Nobody has an account. Make a link for the first: keyward user invite --admin")?)
+        }
+        Command::Disable { email } => {
+            if !rooms.issuer.disable_user(&address(&email)?, None).await? {
+                bail!("there is no open account {email}");
+            }
+            Ok(output::line(&format!("{email} is closed"))?)
+        }
+    })
+}
+
+#[derive(Serialize)]
+struct Link {
+    link: String,
+    admin: bool,
+    expires_at: Timestamp,
+}
+
+async fn invite(rooms: &Rooms, email: Option<&str>, admin: bool, format: Format) -> anyhow::Result<()> {
+    if rooms.issuer.config.public_url.ends_with(":0") {
+        return Err(Usage(
+            "the link needs server.public_url: [server] listen picks its port anew at each start".into(),
+        )
+        .into());
+    }
+    let email = email.map(address).transpose()?;
+    let invite = rooms.issuer.invite_user(email.as_ref(), admin, None).await?;
+    let link = Link { link: invite.link(), admin: invite.is_admin, expires_at: invite.expires_at };
+    if format.json {
+        return Ok(output::json(&link)?);
+    }
+    Ok(output::line(&link.link)?)
+}
+
+fn address(text: &str) -> anyhow::Result<EmailAddress> {
+    EmailAddress::parse(text).map_err(|wrong| Usage(format!("{text}: {wrong}")).into())
+}
+
+#[derive(Serialize)]
+struct Account {
+    email: String,
+    name: Option<String>,
+    admin: bool,
+    created_at: Timestamp,
+    disabled_at: Option<Timestamp>,
+}
+
+impl From<User> for Account {
+    fn from(user: User) -> Self {
+        let User { email, name, is_admin, created_at, disabled_at, .. } = user;
+        Self { email, name, admin: is_admin, created_at, disabled_at }
+    }
+}
+
+impl Row for Account {
+    const HEADS: &'static [&'static str] = &["EMAIL", "NAME", "ADMIN", "CREATED", "CLOSED"];
+
+    fn cells(&self) -> Vec<String> {
+        vec![
+            self.email.clone(),
+            self.name.clone().unwrap_or_default(),
+            if self.admin { "yes" } else { "-" }.to_owned(),
+            output::time(Some(self.created_at)),
+            output::time(self.disabled_at),
+        ]
+    }
+}

@@ -1,0 +1,91 @@
+//! What goes on beside the calls: what other processes and the command line change becomes what the gateway goes by.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use keyward_core::clock::Clock;
+use keyward_issuer::Issuer;
+use keyward_resource::{KeySet, Revoked, StaticToken, Verifier};
+use keyward_storage::{Database, Topic, bearer_tokens};
+
+use crate::wiring::verifier::Live;
+
+/// How long to wait before trying again what the database refused.
+const RETRY: Duration = Duration::from_secs(1);
+/// How often all is read anew even if nothing is said to have changed: what ends by time leaves then.
+const REFRESH: Duration = Duration::from_secs(60);
+
+/// Keeps what the verifier goes by as it is in the database.
+pub(crate) struct Keeper {
+    pub(crate) database: Database,
+    pub(crate) issuer: Issuer,
+    pub(crate) verifier: Arc<Verifier>,
+    pub(crate) live: Live,
+    pub(crate) clock: Clock,
+}
+
+impl Keeper {
+    /// Reads everything once; calls can be served after that.
+    pub(crate) async fn load(&self) -> anyhow::Result<()> {
+        self.keys()?;
+        self.bearers().await?;
+        self.revocations().await
+    }
+
+    /// Follows the changes for as long as it is polled.
+    pub(crate) async fn follow(self) {
+        let watch = self.database.changes().watch();
+        let mut changes = self.database.changes();
+        let follow = async {
+            loop {
+                let topic = tokio::select! {
+                    topic = changes.next() => Some(topic),
+                    () = tokio::time::sleep(REFRESH) => None,
+                };
+                while let Err(error) = self.reload(topic).await {
+                    tracing::warn!(%error, "a change could not be read; trying again");
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        };
+        tokio::join!(watch, follow);
+    }
+
+    async fn reload(&self, topic: Option<Topic>) -> anyhow::Result<()> {
+        match topic {
+            Some(Topic::Revocations) => self.revocations().await,
+            Some(Topic::Bearers) => self.bearers().await,
+            Some(Topic::SigningKeys) => self.keys(),
+            // Each of the others is followed by the room that it concerns.
+            Some(Topic::Clients | Topic::Tokens | Topic::Users) => Ok(()),
+            None => self.load().await,
+        }
+    }
+
+    fn keys(&self) -> anyhow::Result<()> {
+        let keys = KeySet::from_jwks(&self.issuer.jwks().load())?;
+        self.live.own_keys.store(Arc::new(keys));
+        self.verifier.invalidate();
+        Ok(())
+    }
+
+    async fn revocations(&self) -> anyhow::Result<()> {
+        let ended = self.issuer.ended_grants().await?;
+        self.live.revocations.replace(Revoked { grants: ended.into_iter().collect(), ..Revoked::default() });
+        Ok(())
+    }
+
+    async fn bearers(&self) -> anyhow::Result<()> {
+        let tokens = bearer_tokens::list_live(&self.database, self.clock.now()).await?;
+        self.live.static_tokens.replace(tokens.into_iter().map(|token| StaticToken {
+            id: token.id.to_string(),
+            hash: token.hash,
+            name: token.name,
+            email: token.user_email,
+            scopes: token.scope,
+            resources: token.resources,
+            expires_at: token.expires_at,
+        }));
+        Ok(())
+    }
+}

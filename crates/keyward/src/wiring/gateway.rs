@@ -1,0 +1,57 @@
+//! The gateway's configuration.
+
+use anyhow::Context;
+use keyward_core::scope::Scope;
+use keyward_gateway::{AuditMode, GatewayConfig, Limits, ServerConfig};
+use keyward_outbound::TlsConnector;
+use keyward_vault::CredentialSpec;
+
+use super::layout::{Layout, PlacedServer};
+use crate::config::{self, Config, TextValue};
+
+/// From the file's terms to the room's.
+pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<GatewayConfig> {
+    let server = &config.server;
+    let trusted = config.trusted_issuers.iter().map(|trusted| trusted.issuer.0.to_text());
+    Ok(GatewayConfig {
+        public_url: layout.public_url.clone(),
+        authorization_servers: std::iter::once(layout.public_url.clone()).chain(trusted).collect(),
+        servers: layout.servers.iter().map(place).collect::<anyhow::Result<_>>()?,
+        default_server: server.default_server.as_ref().map(|id| id.0.clone()),
+        allowed_origins: server.allowed_origins.iter().map(|origin| origin.0.to_text()).collect(),
+        allowed_hosts: server.allowed_hosts.iter().map(|host| host.0.to_text()).collect(),
+        loopback: server.listen.0.ip().is_loopback(),
+        audit_mode: match config.audit.mode {
+            config::AuditMode::FailOpen => AuditMode::FailOpen,
+            config::AuditMode::FailClosed => AuditMode::FailClosed,
+        },
+        limits: Limits {
+            max_body_bytes: server.max_body_bytes.0.0,
+            connect_timeout: server.upstream_connect_timeout.0.0,
+            response_timeout: server.upstream_response_timeout.0.0,
+            ..Limits::default()
+        },
+        tls: TlsConnector::system(),
+    })
+}
+
+fn place(server: &PlacedServer) -> anyhow::Result<ServerConfig> {
+    let scopes = |needed: &[config::Text<Scope>]| needed.iter().map(|scope| scope.0.clone()).collect();
+    let config = &server.config;
+    let credential = config.credential.as_ref().map(|credential| {
+        CredentialSpec::new(credential.token.0.clone(), credential.header.0.clone(), &credential.format.0.to_text())
+            .with_context(|| format!("the credential of server {}", config.id.0))
+    });
+    Ok(ServerConfig {
+        id: config.id.0.clone(),
+        name: config.name.clone(),
+        path: config.path.0.to_text(),
+        upstream: config.upstream.0.0.clone(),
+        scopes: server.required.clone(),
+        // The least that is of use (MCP authorization, "Scope Selection Strategy"): clients ask for all that they see here, and
+        // are told of more when a tool needs it.
+        scopes_supported: server.required.union(&server.defaults),
+        tool_scopes: config.tool_scopes.iter().map(|(pattern, needed)| (pattern.clone(), scopes(needed))).collect(),
+        credential: credential.transpose()?,
+    })
+}

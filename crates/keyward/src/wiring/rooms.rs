@@ -1,0 +1,47 @@
+//! All that the command line and the server share: the cabinet, and the authorization server over it.
+
+use std::path::Path;
+
+use anyhow::Context;
+use keyward_issuer::Issuer;
+
+use super::cabinet::Cabinet;
+use super::issuer;
+use super::layout::Layout;
+use crate::config::{self, Loaded};
+use crate::telemetry;
+
+/// The cabinet and the authorization server, open.
+pub(crate) struct Rooms {
+    pub(crate) cabinet: Cabinet,
+    pub(crate) issuer: Issuer,
+}
+
+impl Rooms {
+    /// Opens the cabinet and the authorization server.
+    pub(crate) async fn open(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Self> {
+        let cabinet = Cabinet::open(loaded).await?;
+        let config = issuer::config(&loaded.config, layout)?;
+        let Cabinet { clock, random, database, audit, vault } = &cabinet;
+        let issuer =
+            Issuer::start(config, database.clone(), vault.clone(), audit.clone(), clock.clone(), random.clone());
+        let issuer = issuer.await.context("the authorization server cannot start")?;
+        Ok(Self { cabinet, issuer })
+    }
+}
+
+/// Runs a command that needs the authorization server; what it did is in the audit log when it ends.
+pub(crate) fn with_rooms(
+    file: Option<&Path>,
+    work: impl AsyncFnOnce(&Rooms) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let loaded = config::load(file)?;
+    telemetry::start_quiet()?;
+    let layout = Layout::new(&loaded.config, None)?;
+    super::runtime()?.block_on(async {
+        let rooms = Rooms::open(&loaded, &layout).await?;
+        let done = work(&rooms).await;
+        rooms.cabinet.audit.flush().await;
+        done
+    })
+}
