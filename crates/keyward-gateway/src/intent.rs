@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, EXPECT, HeaderMap};
 use http::{Method, request::Parts};
 use http_body::Body;
 use http_body_util::BodyExt;
@@ -35,8 +35,35 @@ impl Intent {
     }
 }
 
+/// A body that nobody has looked at.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    body: Option<Incoming>,
+    expects_continue: bool,
+}
+
+impl Unread {
+    pub(crate) fn new(body: Incoming, head: &Parts) -> Self {
+        Self { body: Some(body), expects_continue: head.headers.contains_key(EXPECT) }
+    }
+
+    /// Reads it for nothing, if it is short and on its way: closing a connection on which something still arrives can
+    /// lose the answer that was just sent, and every login begins with a refused request.
+    pub(crate) async fn discard(&mut self) {
+        let Some(body) = self.body.take().filter(|_| !self.expects_continue) else { return };
+        let mut rest = Arriving { rest: body, left: DISCARDED, limit: DISCARDED };
+        let _ = tokio::time::timeout(DISCARDING, async { while let Ok(Some(_)) = rest.next().await {} }).await;
+    }
+}
+
+const DISCARDED: u64 = 64 << 10;
+const DISCARDING: Duration = Duration::from_millis(500);
+
 /// Reads as much as `server`'s rules need.
-pub(crate) async fn read(server: &Server, head: &Parts, body: Incoming, limits: &Limits) -> Result<Intent, Refusal> {
+pub(crate) async fn read(server: &Server, head: &Parts, body: &mut Unread, limits: &Limits) -> Result<Intent, Refusal> {
+    let Some(body) = body.body.take() else {
+        return Ok(Intent { messages: None, body: UpstreamBody::Whole(None) });
+    };
     let too_large = Refusal::BodyTooLarge { limit: limits.max_body_bytes };
     // RFC 9110 §10.1.1: refused before the client is told to go on.
     if body.size_hint().lower() > limits.max_body_bytes {

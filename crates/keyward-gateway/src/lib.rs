@@ -31,3 +31,18 @@ pub use body::GatewayBody;
 pub use config::{AuditMode, ConfigError, GatewayConfig, Limits, ServerConfig};
 pub use gateway::Gateway;
 pub use upstream::Worker;
+
+/// What `cargo fuzz` drives: the parser of what strangers send.
+#[doc(hidden)]
+pub mod fuzzing {
+    use crate::mcp::Message;
+
+    /// The method and the tool of each message of a body; `None` for a body that is refused.
+    pub fn calls(body: &[u8]) -> Option<Vec<(Option<String>, Option<String>)>> {
+        let described = |message: &Message| {
+            let method = message.method.as_ref().map(|method| method.as_str().to_owned());
+            (method, message.tool().map(str::to_owned))
+        };
+        Some(crate::mcp::read(body).ok()?.iter().map(described).collect())
+    }
+}

@@ -15,6 +15,7 @@ use crate::body::GatewayBody;
 use crate::cors::{self, Readers};
 use crate::forward::{Outgoing, forward};
 use crate::gateway::Gateway;
+use crate::intent::Unread;
 use crate::mcp::Revision;
 use crate::refusal::{Context, Refusal};
 use crate::route::Route;
@@ -32,6 +33,7 @@ pub(crate) async fn walk(
 ) -> Response<GatewayBody> {
     let snapshot = gateway.snapshot.load_full();
     let (head, body) = request.into_parts();
+    let mut body = Unread::new(body, &head);
     let server = match snapshot.routes.find(head.uri.path()) {
         Route::Endpoint(server) => server,
         Route::Document(server) => return Readers::Everybody.given(document::answer(&server, &head)),
@@ -49,10 +51,13 @@ pub(crate) async fn walk(
         Ok(record) => record,
         Err(refusal) => return readers.given(refusal.logged(peer, context).answer(context)),
     };
-    let outcome = call(gateway, &snapshot, worker, &server, head, body, &mut record).await;
+    let outcome = call(gateway, &snapshot, worker, &server, head, &mut body, &mut record).await;
     readers.given(match outcome {
         Ok(exchange) => stream::pass_on(exchange, worker.pool(), snapshot.limits.keep_alive, record),
-        Err(refusal) => record.refuse(&refusal, peer),
+        Err(refusal) => {
+            body.discard().await;
+            record.refuse(&refusal, peer)
+        }
     })
 }
 
@@ -63,7 +68,7 @@ async fn call(
     worker: &Worker,
     server: &Arc<Server>,
     head: Parts,
-    body: Incoming,
+    body: &mut Unread,
     record: &mut CallRecord,
 ) -> Result<Exchange, Refusal> {
     Revision::of(&head.headers).check_verb(&head.method)?;

@@ -1,0 +1,202 @@
+//! The gateway, and all that it needs.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::request::Builder;
+use http::{Method, Request};
+use http_body_util::Full;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use keyward_core::clock::{Clock, ManualClock, Timestamp};
+use keyward_core::random::Random;
+use keyward_core::secret::{PlainToken, Secret, TokenKind};
+use keyward_gateway::{AuditMode, Gateway, GatewayConfig, Limits, ServerConfig, Worker};
+use keyward_outbound::TlsConnector;
+use keyward_resource::{StaticToken, StaticTokens, Verifier, VerifierConfig};
+use keyward_storage::audit::{AuditFilter, AuditLog, AuditRecord, list};
+use keyward_storage::{Database, StorageConfig};
+use keyward_vault::{CredentialSpec, Expected, NewToken, RootKey, StoreConfig, StoreKind, TokenName, Vault};
+use tokio::net::TcpListener;
+
+use super::{Answer, Client, SERVICE_TOKEN};
+
+/// What is told to the gateway.
+pub(crate) struct Setup {
+    pub(crate) config: GatewayConfig,
+    /// Whether the cabinet has the service token.
+    pub(crate) token_stored: bool,
+}
+
+impl Setup {
+    /// Server `coda` at `/coda/mcp`, which needs `coda:read`, and a credential in `Authorization`.
+    pub(crate) fn to(upstream: &str) -> Self {
+        let credential = CredentialSpec::new(token_name(), AUTHORIZATION, "Bearer {token}").expect("a rule");
+        let config = GatewayConfig {
+            public_url: "https://kw.example".to_owned(),
+            authorization_servers: vec!["https://kw.example".to_owned()],
+            servers: vec![ServerConfig {
+                id: "coda".parse().expect("an id"),
+                name: None,
+                path: "/coda/mcp".to_owned(),
+                upstream: upstream.parse().expect("a URL"),
+                scopes: "coda:read".parse().expect("scopes"),
+                scopes_supported: "coda:read coda:write".parse().expect("scopes"),
+                tool_scopes: Vec::new(),
+                credential: Some(credential),
+            }],
+            default_server: None,
+            allowed_origins: vec!["https://page.example".to_owned()],
+            allowed_hosts: Vec::new(),
+            loopback: false,
+            audit_mode: AuditMode::FailOpen,
+            limits: Limits { max_body_bytes: 64 << 10, ..Limits::default() },
+            tls: TlsConnector::system(),
+        };
+        Self { config, token_stored: true }
+    }
+
+    pub(crate) fn limits(&mut self) -> &mut Limits {
+        &mut self.config.limits
+    }
+
+    pub(crate) fn server(&mut self) -> &mut ServerConfig {
+        &mut self.config.servers[0]
+    }
+
+    /// `delete_*` needs `coda:write`.
+    pub(crate) fn with_tool_rule(mut self) -> Self {
+        self.server().tool_scopes = vec![("delete_*".to_owned(), "coda:write".parse().expect("scopes"))];
+        self
+    }
+}
+
+fn token_name() -> TokenName {
+    "coda/api_token".parse().expect("a name")
+}
+
+/// A gateway that serves on a port, and its database.
+pub(crate) struct Gate {
+    pub(crate) port: u16,
+    pub(crate) database: Database,
+    /// May read.
+    pub(crate) reader: String,
+    /// May read and write; somebody else.
+    pub(crate) writer: String,
+    audit: AuditLog,
+    _directory: tempfile::TempDir,
+}
+
+impl Gate {
+    pub(crate) async fn start(setup: Setup) -> Self {
+        let clock = Clock::Manual(ManualClock::new(Timestamp::from_seconds(1_700_000_000)));
+        let random = Random::system();
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("sqlite:{}", directory.path().join("keyward.db").display());
+        let database =
+            Database::open(&StorageConfig { url, max_connections: 2 }, clock.clone()).await.expect("a database");
+        database.migrate().await.expect("migrated");
+        let (audit, writer) = AuditLog::new(database.clone(), random.clone());
+        tokio::spawn(writer);
+        let root = RootKey::generate(&random, "a test").expect("a key");
+        let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
+        let vault = Vault::open(database.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
+        let vault = vault.await.expect("a cabinet");
+        if setup.token_stored {
+            let token = NewToken::new(Secret::from_text(SERVICE_TOKEN.to_owned())).expect("a token");
+            vault.put(&token_name(), &token, Expected::Absent).await.expect("stored");
+        }
+        let tokens = StaticTokens::default();
+        let [reader, writer] = [("reader", "coda:read"), ("writer", "coda:read coda:write")].map(|(name, scopes)| {
+            let token = PlainToken::generate(TokenKind::Bearer, &random).expect("a token");
+            let entry = StaticToken {
+                id: name.to_owned(),
+                hash: token.hash(),
+                name: name.to_owned(),
+                email: Some(format!("{name}@kw.example")),
+                scopes: scopes.parse().expect("scopes"),
+                resources: vec!["https://kw.example/coda/mcp".to_owned()],
+                expires_at: None,
+            };
+            (token.expose_secret().to_owned(), entry)
+        });
+        tokens.replace([reader.1, writer.1]);
+        let verifier = VerifierConfig { static_tokens: tokens, ..VerifierConfig::default() };
+        let verifier = Arc::new(Verifier::new(verifier, clock.clone()));
+        let gateway = Gateway::new(setup.config, verifier, vault, audit.clone(), clock, random).expect("a gateway");
+        let port = serve(Arc::new(gateway)).await;
+        Self { port, database, reader: reader.0, writer: writer.0, audit, _directory: directory }
+    }
+
+    /// A POST of the reader's.
+    pub(crate) fn request(&self) -> Builder {
+        self.request_of(&self.reader)
+    }
+
+    pub(crate) fn request_of(&self, token: &str) -> Builder {
+        anonymous().header(AUTHORIZATION, format!("Bearer {token}"))
+    }
+
+    /// Sends on a connection of its own and reads the whole answer.
+    pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Answer {
+        let mut client = Client::connect(self.port).await;
+        Answer::of(client.send(request).await.expect("an answer")).await
+    }
+
+    /// The records of calls, the oldest first.
+    pub(crate) async fn records(&self) -> Vec<AuditRecord> {
+        self.audit.flush().await;
+        let filter = AuditFilter { action: Some("call".to_owned()), limit: 100, ..AuditFilter::default() };
+        let mut records = list(&self.database, &filter).await.expect("records");
+        records.sort_by_key(|record| record.seq);
+        records
+    }
+
+    /// Waits for the first record of a call.
+    pub(crate) async fn record(&self) -> AuditRecord {
+        loop {
+            if let Some(record) = self.records().await.pop() {
+                return record;
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+/// A POST of nobody's.
+pub(crate) fn anonymous() -> Builder {
+    Request::builder()
+        .method(Method::POST)
+        .uri("/coda/mcp")
+        .header(HOST, "kw.example")
+        .header(CONTENT_TYPE, "application/json")
+        .header("accept", "application/json, text/event-stream")
+}
+
+/// As the binary's loop does.
+async fn serve(gateway: Arc<Gateway>) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let port = listener.local_addr().expect("an address").port();
+    let worker = Worker::new();
+    tokio::task::spawn_local(async move {
+        loop {
+            let (stream, peer): (_, SocketAddr) = listener.accept().await.expect("a connection");
+            let (gateway, worker) = (Arc::clone(&gateway), worker.clone());
+            let service = service_fn(move |request| {
+                let (gateway, worker) = (Arc::clone(&gateway), worker.clone());
+                async move { Ok::<_, std::convert::Infallible>(gateway.handle(&worker, peer, request).await) }
+            });
+            tokio::task::spawn_local(async move {
+                let _ = hyper::server::conn::http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .max_header_size(32 << 10)
+                    .serve_connection(TokioIo::new(stream), service)
+                    .await;
+            });
+        }
+    });
+    port
+}
