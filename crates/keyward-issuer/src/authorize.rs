@@ -13,7 +13,7 @@ use keyward_storage::consents;
 
 use crate::body::Form;
 use crate::client::Origin;
-use crate::consent::{self, Consent};
+use crate::consent::{self, Consent, Voucher};
 use crate::login;
 use crate::redirect_uri::RedirectKind;
 use crate::session::{self, LoggedIn};
@@ -66,13 +66,15 @@ async fn may_skip_consent(
 
 fn ask(issuer: &Issuer, request: &AuthorizeRequest, person: &LoggedIn) -> Response {
     let client = &request.client;
-    let client_host = match &client.origin {
-        Origin::Document { host, .. } => Some(host.as_str()),
-        Origin::Registered | Origin::Administrator => None,
+    let voucher = match &client.origin {
+        Origin::Document { host, .. } => Voucher::Host(host),
+        Origin::Registered => Voucher::Nobody,
+        Origin::Administrator => Voucher::Administrator,
     };
+    let nameless = if let Voucher::Host(host) = voucher { host } else { &client.client_id };
     let consent = Consent {
-        client_name: client.name.as_deref().or(client_host).unwrap_or(&client.client_id),
-        client_host,
+        client_name: client.name.as_deref().unwrap_or(nameless),
+        voucher,
         redirect_uri: request.redirect_uri.as_str(),
         server_name: &request.server_name,
         resource: &request.resource,

@@ -17,9 +17,8 @@ use crate::state::Issuer;
 pub struct Consent<'a> {
     /// What the client calls itself.
     pub client_name: &'a str,
-    /// The host that vouches for the client, where it is known by its metadata document; else anybody could have chosen
-    /// the name.
-    pub client_host: Option<&'a str>,
+    /// Who says that it is what it calls itself.
+    pub voucher: Voucher<'a>,
     /// Where the browser goes with the answer.
     pub redirect_uri: &'a str,
     /// What the configuration calls the server.
@@ -32,6 +31,17 @@ pub struct Consent<'a> {
     pub action: &'a str,
     /// Fields that go along.
     pub hidden: &'a [(&'a str, &'a str)],
+}
+
+/// Who says that a client is what it calls itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Voucher<'a> {
+    /// Nobody: it registered itself, and anybody could have chosen the name (RFC 7591 §5).
+    Nobody,
+    /// The host of its metadata document, which says it over TLS.
+    Host(&'a str),
+    /// Whoever administers this server.
+    Administrator,
 }
 
 /// The page. Its form sends `decision` (`allow` or `deny`), `csrf` and the hidden fields.
@@ -58,7 +68,11 @@ pub fn page(issuer: &Issuer, person: &LoggedIn, consent: &Consent<'_>) -> Respon
         dl {
             dt { "Server" }
             dd { code { (consent.resource) } }
-            @if let Some(host) = consent.client_host { dt { "Client of" } dd data-client-host { (host) } }
+            @match consent.voucher {
+                Voucher::Host(host) => { dt { "Client of" } dd data-client-host { (host) } }
+                Voucher::Administrator => { dt { "Client" } dd { "Added by whoever runs this server" } }
+                Voucher::Nobody => {}
+            }
             dt { "Answer goes to" }
             dd data-redirect-host { (target.shown) }
         }
@@ -75,7 +89,7 @@ pub fn page(issuer: &Issuer, person: &LoggedIn, consent: &Consent<'_>) -> Respon
 }
 
 fn warnings(consent: &Consent<'_>, name: &str, target: &RedirectTarget) -> Markup {
-    let unverified = consent.client_host.is_none();
+    let unverified = consent.voucher == Voucher::Nobody;
     let origin = match target.kind {
         TargetKind::Website => None,
         TargetKind::ThisComputer => Some(html! {

@@ -9,7 +9,7 @@ use http::{StatusCode, Uri};
 use crate::oauth_error::OauthError;
 use crate::register::dynamic;
 use crate::state::Issuer;
-use crate::{authorize, cors, jwks, metadata, page, people, revoke, token, userinfo};
+use crate::{authorize, cors, jwks, landing, metadata, page, people, revoke, token, userinfo};
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
 const OPENID: &str = "/.well-known/openid-configuration";
@@ -20,7 +20,13 @@ impl Issuer {
     pub fn router(&self) -> Router {
         let base = self.config.base_path();
         let here = endpoints().merge(people::routes());
-        let all = if base.is_empty() { here } else { endpoints().nest(base, here).merge(metadata_at_root()) };
+        let all = if base.is_empty() {
+            here
+        } else {
+            // A nested `/` is the base without its slash; people type both.
+            let root = Router::new().route(&format!("{base}/"), get(landing::show));
+            endpoints().nest(base, here).merge(root).merge(metadata_at_root())
+        };
         all.merge(metadata_of(base)).fallback(not_found).with_state(self.clone())
     }
 }

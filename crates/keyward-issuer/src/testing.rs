@@ -79,7 +79,8 @@ impl Site {
         let email = email.map(|email| EmailAddress::parse(email).expect("address"));
         let invite = self.issuer.invite_user(email.as_ref(), false, None).await.expect("invite");
         let link = invite.link();
-        link.strip_prefix(&self.issuer.config.public_url).expect("a link to here").to_owned()
+        let path = link.strip_prefix(&self.issuer.config.public_url).expect("a link to here");
+        self.issuer.config.path(path)
     }
 
     /// A browser whose person has just made an account.
@@ -88,7 +89,7 @@ impl Site {
         let mut browser = self.browser();
         browser.get(&link).await;
         let made = browser.submit(&link, &[("password", PASSWORD), ("password_again", PASSWORD)]).await;
-        assert_eq!(made.header("location"), "/account", "{}", made.body);
+        assert_eq!(made.header("location"), self.issuer.config.path("/account"), "{}", made.body);
         browser
     }
 
@@ -101,8 +102,9 @@ impl Site {
     pub async fn log_in_from(&self, address: std::net::IpAddr, email: &str, password: &str) -> Answer {
         let mut browser = self.browser();
         browser.address = address;
-        browser.get("/login").await;
-        browser.submit("/login", &[("email", email), ("password", password)]).await
+        let login = self.issuer.config.path("/login");
+        browser.get(&login).await;
+        browser.submit(&login, &[("email", email), ("password", password)]).await
     }
 
     /// Whether the person at a browser is logged in.

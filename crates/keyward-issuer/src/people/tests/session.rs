@@ -149,3 +149,17 @@ async fn every_page_is_protected() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn pages_live_below_the_path_of_the_issuer() {
+    on_each_database_at("https://example.com/keys", async |site: Site| {
+        site.member(ADA).await;
+        let answer = site.log_in(ADA, PASSWORD).await;
+        assert_eq!(answer.header("location"), "/keys/account");
+        assert!(answer.header("set-cookie").contains("; Path=/;"), "a __Host- cookie needs the root");
+        let landing = site.browser().get("/keys/").await;
+        assert_eq!(landing.status, StatusCode::OK, "{}", landing.body);
+        assert!(landing.body.contains("href=\"/keys/login\""), "{}", landing.body);
+    })
+    .await;
+}
