@@ -103,3 +103,15 @@ async fn a_damaged_data_key_is_named_and_nothing_is_changed() {
         assert!(ring.open_sealed(&place(), &sealed).await.is_ok());
     }
 }
+
+#[tokio::test]
+async fn a_key_that_was_taken_out_of_use_counts_no_further_seals() {
+    for ground in grounds().await {
+        let ring = ring(&ground, SEAL_LIMIT).await.expect("ring");
+        ground.tamper("UPDATE data_keys SET state = 'decrypt_only'").await;
+        ground.clock.advance(std::time::Duration::from_secs(1));
+        let sealed = ring.seal(&place(), b"value").await.expect("sealed");
+        assert_eq!(counts(&ground).await, [(DataKeyState::DecryptOnly, 0), (DataKeyState::Active, BLOCK)]);
+        assert!(ring.open_sealed(&place(), &sealed).await.is_ok());
+    }
+}

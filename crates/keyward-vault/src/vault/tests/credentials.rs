@@ -64,9 +64,12 @@ async fn a_change_shows_at_once_here_and_soon_in_other_processes() {
         assert_eq!((header(&here).await, header(&there).await), ("Bearer s1".to_owned(), "Bearer s1".to_owned()));
         here.put(&name("coda/key"), &token("s2"), Expected::Version(1)).await.expect("put");
         assert_eq!(header(&here).await, "Bearer s2");
-        while header(&there).await != "Bearer s2" {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let seen = async {
+            while header(&there).await != "Bearer s2" {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(FRESH, seen).await.expect("the change is told of");
     }
 }
 

@@ -79,6 +79,9 @@ async fn own_secrets_are_in_the_database_whatever_store_is_configured() {
         let own = TokenName::own("signing.k1").expect("name");
         vault.put(&own, &token("private"), Expected::Absent).await.expect("put");
         assert!(ground.vault().await.get(&own).await.expect("get").is_some());
+        assert!(vault.get(&own).await.expect("get").is_some());
+        assert_eq!(vault.versions(&own).await.expect("versions").len(), 1);
+        assert!(vault.delete(&own).await.expect("deleted"));
         assert_eq!(vault.list().await.expect("list").len(), 1);
         let error = vault.put(&name("coda/key"), &token("x"), Expected::Anything).await.expect_err("read-only");
         assert!(error.to_string().starts_with("the env store is read-only: "), "{error}");
