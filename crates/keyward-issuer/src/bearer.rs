@@ -3,3 +3,6 @@
 pub mod issue;
 pub mod list;
 pub mod revoke;
+
+#[cfg(test)]
+mod tests;

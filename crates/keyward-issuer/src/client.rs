@@ -1,6 +1,10 @@
 //! A client as the endpoints see it, wherever it is kept: registered, added by an administrator, or identified by the
 //! URL of its metadata document.
 
+mod add;
+mod list;
+mod revoke;
+
 use keyward_core::secret::TokenHash;
 use keyward_storage::StorageError;
 use keyward_storage::clients::{self, ClientKind, StoredClient};
@@ -8,6 +12,8 @@ use keyward_storage::clients::{self, ClientKind, StoredClient};
 use crate::redirect_uri::RedirectUri;
 use crate::register::metadata_document::{self, DocumentError, DocumentUrl, Freshness};
 use crate::state::Issuer;
+
+pub use add::{AddClientError, AddedClient, NewClient};
 
 /// A client that exists and may be served.
 #[derive(Debug)]
@@ -84,3 +90,6 @@ fn from_stored(stored: StoredClient) -> Result<Client, FindError> {
         name: stored.name,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ mod jwks;
 mod revoke;
 mod userinfo;
 
-mod client;
+pub mod client;
 mod client_auth;
 pub mod redirect_uri;
 mod register;
