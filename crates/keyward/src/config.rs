@@ -37,7 +37,7 @@ pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use schema::schema;
 pub(crate) use scopes::ScopeMeaning;
 pub(crate) use server::Server;
-pub(crate) use servers::{Credential, McpServer};
+pub(crate) use servers::McpServer;
 pub(crate) use storage::Storage;
 pub(crate) use text::{AddressRange, LogFilter, Period, StorageUrl, Text, TextValue};
 pub(crate) use token_store::{TokenStore, TokenStoreKind};

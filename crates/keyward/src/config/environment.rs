@@ -17,11 +17,13 @@ pub(crate) fn apply(
     let mut overrides: Vec<Override> =
         variables.into_iter().filter_map(|(name, text)| Override::new(name, text)).collect();
     // Whole lists before their elements, elements in order.
-    overrides.sort_by(|a, b| a.path.iter().map(sort_key).cmp(b.path.iter().map(sort_key)));
+    overrides.sort_by(|a, b| {
+        a.path.iter().map(|segment| sort_key(segment)).cmp(b.path.iter().map(|segment| sort_key(segment)))
+    });
     overrides.iter().filter_map(|one| one.place(schema, root, &one.path).err()).collect()
 }
 
-fn sort_key(segment: &String) -> (usize, &str) {
+fn sort_key(segment: &str) -> (usize, &str) {
     segment.parse().map_or((usize::MAX, segment), |index| (index, ""))
 }
 
@@ -94,7 +96,7 @@ impl Override {
             Some("array" | "object") => {
                 let json: Json =
                     serde_json::from_str(text).map_err(|error| self.mistake(format!("no JSON: {error}")))?;
-                self.from_json(json)
+                self.json_value(json)
             }
             _ => Value::String(self.text.clone()),
         };
@@ -105,17 +107,19 @@ impl Override {
         Node { source: self.source(), value }
     }
 
-    fn from_json(&self, json: Json) -> Value {
+    fn json_value(&self, json: Json) -> Value {
         match json {
             Json::Object(object) => {
                 let entry =
-                    |(key, json)| Entry { key, key_source: self.source(), node: self.node(self.from_json(json)) };
+                    |(key, json)| Entry { key, key_source: self.source(), node: self.node(self.json_value(json)) };
                 Value::Table(object.into_iter().map(entry).collect())
             }
-            Json::Array(items) => Value::Array(items.into_iter().map(|json| self.node(self.from_json(json))).collect()),
+            Json::Array(items) => {
+                Value::Array(items.into_iter().map(|json| self.node(self.json_value(json))).collect())
+            }
             Json::String(text) => Value::String(text),
             Json::Bool(boolean) => Value::Boolean(boolean),
-            Json::Number(number) => number.as_i64().map_or(Value::Float(f64::NAN), Value::Integer),
+            Json::Number(number) => number.as_i64().map_or(Value::Fraction, Value::Integer),
             Json::Null => Value::Table(Vec::new()),
         }
     }

@@ -16,12 +16,6 @@ impl Mistake {
     pub(crate) fn new(source: Source, message: impl Into<String>) -> Self {
         Self { source, message: message.into(), advice: None }
     }
-
-    #[must_use]
-    pub(crate) fn advise(mut self, advice: impl Into<String>) -> Self {
-        self.advice = Some(advice.into());
-        self
-    }
 }
 
 /// All mistakes of one configuration, with the text to quote from.

@@ -28,7 +28,8 @@ pub(crate) enum Value {
     Array(Vec<Node>),
     String(String),
     Integer(i64),
-    Float(f64),
+    /// Also an integer that is too large.
+    Fraction,
     Boolean(bool),
     Datetime,
 }
@@ -49,7 +50,7 @@ impl Value {
             Self::Array(_) => "a list",
             Self::String(_) => "a string",
             Self::Integer(_) => "an integer",
-            Self::Float(_) => "a number with a fraction",
+            Self::Fraction => "a number with a fraction or too many digits",
             Self::Boolean(_) => "true or false",
             Self::Datetime => "a date",
         }
@@ -104,9 +105,9 @@ fn from_value(value: Spanned<DeValue<'_>>) -> Node {
     let value = match value.into_inner() {
         DeValue::String(text) => Value::String(text.into_owned()),
         DeValue::Integer(number) => {
-            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Float(f64::NAN), Value::Integer)
+            i64::from_str_radix(number.as_str(), number.radix()).map_or(Value::Fraction, Value::Integer)
         }
-        DeValue::Float(number) => Value::Float(number.as_str().parse().unwrap_or(f64::NAN)),
+        DeValue::Float(_) => Value::Fraction,
         DeValue::Boolean(boolean) => Value::Boolean(boolean),
         DeValue::Datetime(_) => Value::Datetime,
         DeValue::Array(items) => Value::Array(items.into_iter().map(from_value).collect()),

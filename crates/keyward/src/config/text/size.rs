@@ -33,7 +33,7 @@ impl TextValue for Size {
 
     fn to_text(&self) -> String {
         let (unit, factor) =
-            UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0 % factor == 0).unwrap_or(&("B", 1));
+            UNITS.iter().find(|(_, factor)| self.0 >= *factor && self.0.is_multiple_of(*factor)).unwrap_or(&("B", 1));
         format!("{}{unit}", self.0 / factor)
     }
 }

@@ -1,0 +1,8 @@
+//! The built binary as a process: how it starts, refuses to start, serves and stops.
+
+mod demo;
+mod process;
+mod refusals;
+mod secrets;
+mod start_and_stop;
+mod upstream;
