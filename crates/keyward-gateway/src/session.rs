@@ -5,13 +5,12 @@
 //! another replica, or pushed out) belongs to whoever uses it first. So this is a second fence behind the secrecy of the
 //! ids, which it never breaks a lawful call for.
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use http::HeaderMap;
 use keyward_core::id::ServerId;
+use keyward_core::secret::TokenHash;
 use keyward_resource::Principal;
-use quick_cache::Equivalent;
 use quick_cache::sync::Cache;
 
 use crate::refusal::Refusal;
@@ -19,26 +18,14 @@ use crate::refusal::Refusal;
 /// Sessions that are remembered.
 const CAPACITY: usize = 65_536;
 
-/// Longer ids are not remembered; no server makes such.
-const MAX_ID: usize = 256;
-
 const SESSION_ID: &str = "mcp-session-id";
 
 /// Whose sessions are whose.
 #[derive(Debug)]
 pub(crate) struct Sessions(Cache<Session, Owner>);
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Session {
-    server: ServerId,
-    id: Box<[u8]>,
-}
-
-/// The same, looked up without being built.
-struct Asked<'a> {
-    server: &'a ServerId,
-    id: &'a [u8],
-}
+/// A session of a server, by the hash of its id: of one size, and nothing to steal.
+type Session = (ServerId, [u8; 32]);
 
 /// A person: a subject is unique within its issuer only.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,8 +37,8 @@ pub(crate) struct Owner {
 /// How a call came to its session.
 #[derive(Debug)]
 pub(crate) enum Entered {
-    /// In one that is the caller's, or that cannot be remembered.
-    Known,
+    /// In one that is the caller's.
+    Own,
     /// In none; if the answer names one, it is new and the caller's.
     Without {
         /// The server that it would be with.
@@ -74,39 +61,29 @@ impl Sessions {
         request: &HeaderMap,
     ) -> Result<Entered, Refusal> {
         let owner = || Owner { issuer: Arc::clone(&principal.issuer), subject: principal.subject.as_str().into() };
-        if !request.contains_key(SESSION_ID) {
-            return Ok(Entered::Without { server: server.clone(), owner: owner() });
-        }
-        let Some(id) = session_id(request) else { return Ok(Entered::Known) };
-        match self.0.get(&Asked { server, id }) {
+        let mut ids = request.get_all(SESSION_ID).iter();
+        let session = match (ids.next(), ids.next()) {
+            (None, _) => return Ok(Entered::Without { server: server.clone(), owner: owner() }),
+            (Some(id), None) => session(server, id.as_bytes()),
+            // Which of two upstream would take is not known.
+            (Some(_), Some(_)) => return Err(Refusal::ForeignSession),
+        };
+        match self.0.get(&session) {
             Some(known) if *known.subject == *principal.subject && known.issuer == principal.issuer => {}
             Some(_) => return Err(Refusal::ForeignSession),
-            None => self.0.insert(Session { server: server.clone(), id: id.into() }, owner()),
+            None => self.0.insert(session, owner()),
         }
-        Ok(Entered::Known)
+        Ok(Entered::Own)
     }
 
     /// Takes note of a session that upstream has just made. Whoever made the same name up before does not keep it.
     pub(crate) fn note(&self, entered: Entered, answer: &HeaderMap) {
-        if let (Entered::Without { server, owner }, Some(id)) = (entered, session_id(answer)) {
-            self.0.insert(Session { server, id: id.into() }, owner);
+        if let (Entered::Without { server, owner }, Some(id)) = (entered, answer.get(SESSION_ID)) {
+            self.0.insert(session(&server, id.as_bytes()), owner);
         }
     }
 }
 
-fn session_id(headers: &HeaderMap) -> Option<&[u8]> {
-    headers.get(SESSION_ID).map(|value| value.as_bytes()).filter(|id| id.len() <= MAX_ID)
-}
-
-impl Hash for Asked<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.server.hash(state);
-        self.id.hash(state);
-    }
-}
-
-impl Equivalent<Session> for Asked<'_> {
-    fn equivalent(&self, session: &Session) -> bool {
-        *self.server == session.server && *self.id == *session.id
-    }
+fn session(server: &ServerId, id: &[u8]) -> Session {
+    (server.clone(), *TokenHash::of(id).as_bytes())
 }

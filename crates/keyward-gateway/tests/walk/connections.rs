@@ -9,7 +9,7 @@ use keyward_outbound::TlsConnector;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::{Gate, Setup, Upstream, call, pieces, run};
+use crate::support::{Answer, Client, Gate, Setup, Upstream, call, pieces, run};
 
 #[test]
 fn one_connection_serves_call_after_call() {
@@ -20,6 +20,31 @@ fn one_connection_serves_call_after_call() {
             assert_eq!(gate.send(gate.request().body(call("get")).expect("a request")).await.status, 200);
         }
         assert_eq!((upstream.connections.get(), upstream.seen.borrow().len()), (1, 20));
+    });
+}
+
+#[test]
+fn no_more_connections_are_made_than_calls_go_at_once() {
+    run(async {
+        let upstream = Upstream::plain().await;
+        let gate = Rc::new(Gate::start(Setup::to(&upstream.url())).await);
+        let clients: Vec<_> = (0..16)
+            .map(|_| {
+                let gate = Rc::clone(&gate);
+                tokio::task::spawn_local(async move {
+                    let mut client = Client::connect(gate.port).await;
+                    for _ in 0..20 {
+                        let answer = client.send(gate.request().body(call("get")).expect("a request")).await;
+                        assert_eq!(Answer::of(answer.expect("an answer")).await.status, 200);
+                    }
+                })
+            })
+            .collect();
+        for client in clients {
+            client.await.expect("a client");
+        }
+        assert_eq!(upstream.seen.borrow().len(), 320);
+        assert!(upstream.connections.get() <= 16, "{}", upstream.connections.get());
     });
 }
 

@@ -48,3 +48,14 @@ fn an_unknown_session_belongs_to_whoever_uses_it_first() {
         }
     });
 }
+
+#[test]
+fn two_sessions_at_once_are_none() {
+    run(async {
+        let upstream = Upstream::plain().await;
+        let gate = Gate::start(Setup::to(&upstream.url())).await;
+        let request = gate.request().header("mcp-session-id", "mine").header("mcp-session-id", "theirs");
+        let answer = gate.send(request.body(call("get")).expect("a request")).await;
+        assert_eq!((answer.status.as_u16(), upstream.connections.get()), (404, 0));
+    });
+}
