@@ -13,3 +13,6 @@ pub(crate) async fn jwks(State(issuer): State<Issuer>) -> Response {
     ];
     (headers, issuer.jwks().load().as_ref().clone()).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,3 +104,6 @@ pub(crate) async fn openid(State(issuer): State<Issuer>) -> Response {
 fn document(content: &impl Serialize) -> Response {
     ([(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"))], Json(content)).into_response()
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,12 @@ impl OauthError {
     }
 }
 
+/// `error_description` as its grammar allows it (RFC 6749 §5.2): printable ASCII but `"` and `\`.
+pub(crate) fn plain(description: &str) -> String {
+    let allowed = |c: char| matches!(c, ' '..='~');
+    description.replace(['"', '\\'], "'").chars().map(|c| if allowed(c) { c } else { '?' }).collect()
+}
+
 #[derive(Serialize)]
 struct Body<'a> {
     error: &'a str,
@@ -49,8 +55,18 @@ struct Body<'a> {
 
 impl IntoResponse for OauthError {
     fn into_response(self) -> Response {
-        let body = Json(Body { error: self.error, error_description: &self.description });
+        let body = Json(Body { error: self.error, error_description: &plain(&self.description) });
         let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
         (self.status, self.headers, no_store, body).into_response()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_keep_to_their_grammar() {
+        assert_eq!(plain("the parameter \"a\\b\" ü\n"), "the parameter 'a'b' ??");
     }
 }

@@ -4,3 +4,6 @@ pub(crate) mod dynamic;
 pub(crate) mod limit;
 pub(crate) mod metadata;
 pub(crate) mod metadata_document;
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,6 @@ async fn end(issuer: &Issuer, grant: &grants::Grant) -> Result<(), StorageError>
     issuer.record(Action::GrantRevoke, AuditResult::Ok, about, &[("grant_id", grant.id.to_string())]);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,6 @@ impl Issuer {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

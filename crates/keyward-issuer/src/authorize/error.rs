@@ -9,6 +9,7 @@ use keyward_storage::StorageError;
 
 use crate::client::FindError;
 use crate::csrf::CsrfRefused;
+use crate::oauth_error::plain;
 use crate::page;
 use crate::redirect_uri::RedirectUri;
 use crate::register::metadata_document::DocumentError;
@@ -130,7 +131,7 @@ impl IntoResponse for AuthorizeError {
         const BAD: StatusCode = StatusCode::BAD_REQUEST;
         match self {
             Self::Returned(returned) => {
-                let description = returned.error.to_string();
+                let description = plain(&returned.error.to_string());
                 returned.to.answer(&[("error", returned.error.code()), ("error_description", &description)])
             }
             Self::Csrf(refused) => refused.into_response(),

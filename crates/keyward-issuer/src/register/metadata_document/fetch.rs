@@ -70,7 +70,7 @@ impl ClientDocuments {
         failures.get(client_id).is_some_and(|at| now.since(*at) < REMEMBER_FAILURE_FOR)
     }
 
-    fn remember_failure(&self, client_id: &str, now: Timestamp) {
+    pub(in crate::register) fn remember_failure(&self, client_id: &str, now: Timestamp) {
         let mut failures = self.failures.lock().unwrap_or_else(PoisonError::into_inner);
         if failures.len() >= MAX_FAILURES {
             failures.retain(|_, at| now.since(*at) < REMEMBER_FAILURE_FOR);

@@ -1,0 +1,2 @@
+mod dynamic;
+mod metadata_document;
