@@ -46,6 +46,9 @@ enum Command {
     /// Make development bearer tokens, for clients without a browser
     #[command(subcommand)]
     Bearer(commands::bearer::Command),
+    /// See, add and remove OAuth clients
+    #[command(subcommand)]
+    Client(commands::client::Command),
     /// Invite people, and see who has an account
     #[command(subcommand)]
     User(commands::user::Command),
@@ -69,6 +72,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Token(command) => commands::token::run(config, command),
         Command::Key(command) => commands::key::run(config, &command),
         Command::Bearer(command) => commands::bearer::run(config, command),
+        Command::Client(command) => commands::client::run(config, command),
         Command::User(command) => commands::user::run(config, command),
         Command::Audit(command) => commands::audit::run(config, command),
         Command::Migrate(command) => commands::migrate::run(config, &command),

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod bearer;
+pub(crate) mod client;
 pub(crate) mod config;
 pub(crate) mod init;
 pub(crate) mod key;

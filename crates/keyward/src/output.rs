@@ -35,10 +35,16 @@ impl Format {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(T::HEADS);
         for row in rows {
-            table.add_row(row.cells());
+            table.add_row(row.cells().iter().map(|cell| harmless(cell)));
         }
         line(&table.lines().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join("\n"))
     }
+}
+
+/// Names come from clients and people: what would steer a terminal, or turn the direction of what is read, is taken out.
+fn harmless(cell: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    cell.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 /// Writes a value as JSON.
@@ -63,4 +69,14 @@ fn write(text: &str) -> io::Result<()> {
 pub(crate) fn time(time: Option<Timestamp>) -> String {
     let seconds = |time: Timestamp| time.to_string().split('.').next().map(|text| format!("{text}Z"));
     time.and_then(seconds).unwrap_or_else(|| "-".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn names_do_not_steer_the_terminal() {
+        assert_eq!(harmless("Bob's é\u{1b}[2J\n\u{202e}x"), "Bob's é\u{fffd}[2J\u{fffd}\u{fffd}x");
+    }
 }

@@ -83,6 +83,38 @@ fn development_tokens_are_shown_once() {
 }
 
 #[test]
+fn clients_are_added_listed_and_removed() {
+    let desk = Desk::new();
+    desk.write("keyward.toml", CONFIG);
+    assert_snapshot!(desk.run("client list"), @r"
+    No client is known. Most register themselves when they first connect.
+    (exit 0)
+    ");
+    assert_snapshot!(desk.run("client add --name Robot --redirect-uri https://robot.example.com/cb --confidential"), @r"
+    client_id      <----------------id---------------->
+    client_secret  <-------------------secret-------------------->
+    (exit 0)
+    ");
+    assert_snapshot!(desk.run("client list"), @r"
+    CLIENT ID                             KIND    NAME   REDIRECTS                     CREATED               LAST USED  REVOKED
+    <----------------id---------------->  static  Robot  https://robot.example.com/cb  <-------time------->  -          -
+    (exit 0)
+    ");
+    assert_snapshot!(desk.run("client add --name Robot --redirect-uri javascript:alert(1)"), @r#"
+    keyward: javascript:alert(1): no code is sent to a URI of the scheme "javascript"
+    (exit 2)
+    "#);
+    assert_snapshot!(desk.run("client revoke unknown"), @r"
+    keyward: unknown is left alone; say --yes where nobody can be asked
+    (exit 1)
+    ");
+    assert_snapshot!(desk.run("client revoke unknown --yes"), @r"
+    keyward: there is no client unknown
+    (exit 1)
+    ");
+}
+
+#[test]
 fn a_link_needs_a_port_that_stays() {
     let desk = Desk::new();
     desk.write("keyward.toml", "[server]\nlisten = \"127.0.0.1:0\"\n");

@@ -75,7 +75,7 @@ fn name(word: &str) -> Option<&'static str> {
     match word.split_once('_') {
         Some(("dk", rest)) if hex(rest) => return Some("key"),
         Some(("kf", rest)) if hex(rest) => return Some("print"),
-        Some(("kwd" | "kwi", rest)) if rest.len() == 43 => return Some("secret"),
+        Some(("kwd" | "kwi" | "kws", rest)) if rest.len() == 43 => return Some("secret"),
         _ => {}
     }
     match bytes {
