@@ -94,6 +94,7 @@ pub async fn revoke(tx: &mut Transaction, id: Uuid, now: Timestamp) -> Result<bo
 
 /// Writes down that a token was used; never sets the time back.
 pub async fn touch(tx: &mut Transaction, id: Uuid, at: Timestamp) -> Result<(), StorageError> {
-    let sql = "UPDATE bearer_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
+    let sql =
+        "UPDATE bearer_tokens SET last_used_at = $2 WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2)";
     tx.execute(sql, params![id, at]).await.map(drop)
 }

@@ -3,17 +3,19 @@
 //! In this process news travels at once. Other processes hear PostgreSQL's `NOTIFY`, and a poll of the counters finds what
 //! was missed, and is all there is on SQLite.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::broadcast;
+use tokio::sync::{Notify, watch};
 
-use crate::database::{Database, Kind};
+use crate::database::{Database, EngineTransaction, Kind};
 use crate::error::StorageError;
 use crate::params;
 
-/// The channel of `NOTIFY`.
-pub(crate) const CHANNEL: &str = "keyward_changes";
+/// How often to look where nobody tells.
+const POLL: Duration = Duration::from_millis(250);
+/// How often to look where notices are told, and may get lost with a connection.
+const SAFETY_NET: Duration = Duration::from_secs(1);
 /// How long to wait before listening again when the connection broke.
 const RECONNECT: Duration = Duration::from_secs(1);
 
@@ -55,53 +57,56 @@ impl Topic {
     }
 }
 
-/// The sending half, one for each process.
-#[derive(Clone, Debug)]
-pub(crate) struct Changes(broadcast::Sender<Topic>);
+/// How often each topic has changed, as far as known.
+type Counters = [i64; Topic::ALL.len()];
 
-impl Default for Changes {
-    fn default() -> Self {
-        Self(broadcast::channel(256).0)
-    }
-}
+/// What this process knows; one for each handle that was opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Changes(Arc<watch::Sender<Counters>>);
 
 impl Changes {
-    pub(crate) fn publish(&self, topic: Topic) {
-        // Nobody may be listening; then nobody needs to know.
-        let _ = self.0.send(topic);
+    pub(crate) fn publish(&self, news: &[(Topic, i64)]) {
+        self.0.send_if_modified(|known| {
+            let mut is_news = false;
+            for &(topic, counter) in news {
+                let known = &mut known[topic as usize];
+                is_news |= counter > *known;
+                *known = counter.max(*known);
+            }
+            is_news
+        });
     }
 
     pub(crate) fn subscribe(&self, database: &Database) -> ChangeFeed {
-        ChangeFeed {
-            receiver: self.0.subscribe(),
-            changes: self.clone(),
-            database: database.clone(),
-            missed: Vec::new(),
-        }
+        let mut known = self.0.subscribe();
+        let seen = *known.borrow_and_update();
+        ChangeFeed { known, seen, database: database.clone(), changes: self.clone() }
     }
 }
 
 /// What changes from the moment of subscribing on.
 #[derive(Debug)]
 pub struct ChangeFeed {
-    receiver: broadcast::Receiver<Topic>,
-    changes: Changes,
+    known: watch::Receiver<Counters>,
+    seen: Counters,
     database: Database,
-    missed: Vec<Topic>,
+    changes: Changes,
 }
 
 impl ChangeFeed {
-    /// The next change. A reader that was too slow is told every topic once.
+    /// The next change. Several of one topic that nobody asked for meanwhile are one. A change from before the subscription
+    /// may be told too, never one less.
     pub async fn next(&mut self) -> Topic {
         loop {
-            if let Some(topic) = self.missed.pop() {
+            let known = *self.known.borrow_and_update();
+            if let Some(topic) = Topic::ALL.into_iter().find(|&topic| known[topic as usize] > self.seen[topic as usize])
+            {
+                self.seen[topic as usize] = known[topic as usize];
                 return topic;
             }
-            match self.receiver.recv().await {
-                Ok(topic) => return topic,
-                Err(broadcast::error::RecvError::Lagged(_)) => self.missed = Topic::ALL.to_vec(),
+            if self.known.changed().await.is_err() {
                 // Cannot be: we hold a sender ourselves.
-                Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+                std::future::pending::<()>().await;
             }
         }
     }
@@ -109,31 +114,26 @@ impl ChangeFeed {
     /// Brings in what other processes change, for as long as it is polled. One of these runs in each process.
     pub async fn watch(self) {
         let (database, changes) = (self.database, self.changes);
+        drop(self.known);
+        let told = Notify::new();
+        let every = match database.kind() {
+            Kind::Sqlite => POLL,
+            Kind::Postgres => SAFETY_NET,
+        };
         let poll = async {
-            let every = match database.kind() {
-                Kind::Sqlite => Duration::from_millis(250),
-                Kind::Postgres => Duration::from_secs(1),
-            };
-            let mut known = counters(&database).await.unwrap_or_default();
             loop {
-                tokio::time::sleep(every).await;
                 match counters(&database).await {
-                    Ok(now) => {
-                        for (topic, counter) in &now {
-                            if known.get(topic) != Some(counter) {
-                                changes.publish(*topic);
-                            }
-                        }
-                        known = now;
-                    }
+                    Ok(news) => changes.publish(&news),
+                    Err(StorageError::NotMigrated(_)) => {}
                     Err(error) => tracing::warn!(%error, "cannot look for changes"),
                 }
+                // Which of the two woke us makes no difference.
+                let _ = tokio::time::timeout(every, told.notified()).await;
             }
         };
         let listen = async {
             loop {
-                let heard = |topic: &str| Topic::parse(topic).into_iter().for_each(|topic| changes.publish(topic));
-                if let Err(error) = database.listen(heard).await {
+                if let Err(error) = database.listen(|| told.notify_one()).await {
                     tracing::warn!(%error, "cannot listen for changes; the poll finds them");
                 }
                 tokio::time::sleep(RECONNECT).await;
@@ -143,13 +143,22 @@ impl ChangeFeed {
     }
 }
 
-async fn counters(database: &Database) -> Result<BTreeMap<Topic, i64>, StorageError> {
-    let rows = database.query("SELECT topic, counter FROM changes", params![]).await?;
-    let mut counters = BTreeMap::new();
-    for row in rows {
+async fn counters(database: &Database) -> Result<Vec<(Topic, i64)>, StorageError> {
+    let mut counters = Vec::new();
+    for row in database.query("SELECT topic, counter FROM changes", params![]).await? {
+        // A newer Keyward may have topics that are not known here.
         if let Some(topic) = Topic::parse(&row.get::<String>(0)?) {
-            counters.insert(topic, row.get(1)?);
+            counters.push((topic, row.get(1)?));
         }
     }
     Ok(counters)
+}
+
+/// Counts one up for `topic`, to be told when the transaction is committed; gives the counter.
+pub(crate) async fn advance(engine: &mut EngineTransaction, topic: Topic) -> Result<i64, StorageError> {
+    let sql = "INSERT INTO changes (topic, counter) VALUES ($1, 1) \
+               ON CONFLICT (topic) DO UPDATE SET counter = changes.counter + 1 RETURNING counter";
+    let answer = engine.run(sql, params![topic.as_str()]).await?;
+    engine.tell(topic.as_str()).await?;
+    answer.rows.first().ok_or(StorageError::Inconsistent { what: "a topic without a counter" })?.get(0)
 }

@@ -5,11 +5,11 @@ mod sqlite;
 
 use keyward_core::clock::Clock;
 
-use crate::change::{ChangeFeed, Changes, Topic};
+use crate::change::{ChangeFeed, Changes};
 use crate::error::StorageError;
 use crate::migrate::{self, MigrationReport};
-use crate::params;
 use crate::row::Row;
+use crate::transaction::Transaction;
 use crate::value::Value;
 
 use postgres::{Postgres, PostgresTransaction};
@@ -20,7 +20,7 @@ use sqlite::{Sqlite, SqliteTransaction};
 pub struct StorageConfig {
     /// `sqlite:PATH` or a PostgreSQL URL; several hosts may be named in it.
     pub url: String,
-    /// Most connections to PostgreSQL; SQLite opens readers as they are needed.
+    /// Most connections to PostgreSQL; how many connections read an SQLite file, beside the one that writes.
     pub max_connections: usize,
 }
 
@@ -68,7 +68,7 @@ impl Database {
             if path.is_empty() {
                 return Err(StorageError::Url { reason: "a path is missing".to_owned() });
             }
-            Engine::Sqlite(Sqlite::open(path.into()).await?)
+            Engine::Sqlite(Sqlite::open(path.into(), config.max_connections).await?)
         } else if config.url.starts_with("postgres://") || config.url.starts_with("postgresql://") {
             Engine::Postgres(Box::new(Postgres::open(&config.url, config.max_connections).await?))
         } else {
@@ -100,39 +100,37 @@ impl Database {
         migrate::version(self).await
     }
 
-    /// Rows of a reading statement.
+    /// Rows of a statement. One that writes is a transaction of its own, as with [`execute`](Self::execute).
     pub async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.query(sql, params),
-            Engine::Postgres(postgres) => postgres.query(sql, params).await,
-        }
+        self.run(sql, params).await.map(|answer| answer.rows)
     }
 
-    /// The first row of a reading statement.
+    /// The first row of a statement.
     pub async fn query_opt(&self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StorageError> {
         Ok(self.query(sql, params).await?.into_iter().next())
     }
 
     /// One writing statement, durable when this returns; gives the number of rows that it met.
     pub async fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StorageError> {
+        self.run(sql, params).await.map(|answer| answer.changed)
+    }
+
+    async fn run(&self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
+        params.iter().try_for_each(Value::check)?;
         match &self.engine {
-            Engine::Sqlite(sqlite) => {
-                let transaction = sqlite.begin().await?;
-                let rows = transaction.execute(sql, params)?;
-                transaction.commit().await?;
-                Ok(rows)
-            }
-            Engine::Postgres(postgres) => postgres.execute(sql, params).await,
+            Engine::Sqlite(sqlite) => sqlite.run(sql, params).await,
+            Engine::Postgres(postgres) => postgres.run(sql, params).await,
         }
     }
 
-    /// A write transaction; `name` is for logs.
+    /// A write transaction; `name` is for errors and logs. SQLite has one at a time: nothing slow belongs inside, and no
+    /// write beside it by the same task.
     pub async fn begin(&self, name: &'static str) -> Result<Transaction, StorageError> {
         let engine = match &self.engine {
             Engine::Sqlite(sqlite) => EngineTransaction::Sqlite(sqlite.begin().await?),
             Engine::Postgres(postgres) => EngineTransaction::Postgres(Box::new(postgres.begin().await?)),
         };
-        Ok(Transaction { engine, name, changes: self.changes.clone(), notified: Vec::new() })
+        Ok(Transaction::new(engine, name, self.changes.clone()))
     }
 
     /// What changes from now on, here and in other processes.
@@ -140,95 +138,73 @@ impl Database {
         self.changes.subscribe(self)
     }
 
-    /// Waits for PostgreSQL's notifications; on SQLite it never returns, the poll finds what others change.
-    pub(crate) async fn listen(&self, on_change: impl FnMut(&str) + Send) -> Result<(), StorageError> {
+    /// Calls `heard` when another process tells of a change, and once when it begins. On SQLite nobody tells anything, and
+    /// this never returns.
+    pub(crate) async fn listen(&self, heard: impl Fn() + Send) -> Result<(), StorageError> {
         match &self.engine {
             Engine::Sqlite(_) => std::future::pending().await,
-            Engine::Postgres(postgres) => postgres.listen(crate::change::CHANNEL, on_change).await,
+            Engine::Postgres(postgres) => postgres.listen(CHANNEL, heard).await,
         }
     }
 }
 
-/// A write transaction. Dropped without a commit, it is rolled back.
-pub struct Transaction {
-    engine: EngineTransaction,
-    name: &'static str,
-    changes: Changes,
-    notified: Vec<Topic>,
+/// The channel of `NOTIFY`.
+const CHANNEL: &str = "keyward_changes";
+
+/// What a statement gave.
+pub(crate) struct Answer {
+    pub(crate) rows: Vec<Row>,
+    /// Rows written; on PostgreSQL also rows read.
+    pub(crate) changed: u64,
 }
 
-enum EngineTransaction {
+/// An open transaction of either kind.
+pub(crate) enum EngineTransaction {
     Sqlite(SqliteTransaction),
     Postgres(Box<PostgresTransaction>),
 }
 
-impl std::fmt::Debug for Transaction {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Transaction({})", self.name)
-    }
-}
-
-impl Transaction {
-    /// Rows of a statement, also of a writing one with `RETURNING`.
-    pub async fn query(&mut self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        match &self.engine {
-            EngineTransaction::Sqlite(sqlite) => sqlite.query(sql, params),
-            EngineTransaction::Postgres(postgres) => postgres.query(sql, params).await,
+impl EngineTransaction {
+    pub(crate) async fn run(&mut self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
+        params.iter().try_for_each(Value::check)?;
+        match self {
+            Self::Sqlite(sqlite) => sqlite.run(sql, params),
+            Self::Postgres(postgres) => postgres.run(sql, params).await,
         }
     }
 
-    /// The first row of a statement.
-    pub async fn query_opt(&mut self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StorageError> {
-        Ok(self.query(sql, params).await?.into_iter().next())
-    }
-
-    /// A writing statement; gives the number of rows that it met.
-    pub async fn execute(&mut self, sql: &'static str, params: &[Value]) -> Result<u64, StorageError> {
-        match &self.engine {
-            EngineTransaction::Sqlite(sqlite) => sqlite.execute(sql, params),
-            EngineTransaction::Postgres(postgres) => postgres.execute(sql, params).await,
-        }
-    }
-
-    /// Several statements without parameters, as migrations are written.
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), StorageError> {
-        match &self.engine {
-            EngineTransaction::Sqlite(sqlite) => sqlite.batch(sql),
-            EngineTransaction::Postgres(postgres) => postgres.batch(sql).await,
+        match self {
+            Self::Sqlite(sqlite) => sqlite.batch(sql),
+            Self::Postgres(postgres) => postgres.batch(sql).await,
         }
     }
 
-    /// Holds the advisory lock `key` until the end of the transaction. SQLite has one writer anyway.
-    pub async fn lock(&mut self, key: &str) -> Result<(), StorageError> {
-        if let EngineTransaction::Postgres(postgres) = &self.engine {
-            postgres.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text", params![key]).await?;
+    pub(crate) async fn lock(&mut self, key: &str) -> Result<(), StorageError> {
+        match self {
+            // The one writer holds every lock there is.
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => {
+                let sql = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))::text";
+                postgres.run(sql, &[key.into()]).await.map(drop)
+            }
         }
-        Ok(())
     }
 
-    /// Tells every process, this one too, that what `topic` names has changed, once the transaction is committed.
-    pub async fn notify(&mut self, topic: Topic) -> Result<(), StorageError> {
-        self.execute(
-            "INSERT INTO changes (topic, counter) VALUES ($1, 1) ON CONFLICT (topic) DO UPDATE SET counter = changes.counter + 1",
-            params![topic.as_str()],
-        )
-        .await?;
-        if let EngineTransaction::Postgres(postgres) = &self.engine {
-            postgres.query("SELECT pg_notify($1, $2)::text", params![crate::change::CHANNEL, topic.as_str()]).await?;
+    /// Tells other processes, once this is committed, where the database can.
+    pub(crate) async fn tell(&mut self, what: &str) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => {
+                postgres.run("SELECT pg_notify($1, $2)::text", &[CHANNEL.into(), what.into()]).await.map(drop)
+            }
         }
-        self.notified.push(topic);
-        Ok(())
     }
 
-    /// Makes it last.
-    pub async fn commit(self) -> Result<(), StorageError> {
-        match self.engine {
-            EngineTransaction::Sqlite(sqlite) => sqlite.commit().await?,
-            EngineTransaction::Postgres(postgres) => postgres.commit().await?,
+    pub(crate) async fn commit(self) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(sqlite) => sqlite.commit().await,
+            Self::Postgres(postgres) => postgres.commit().await,
         }
-        for topic in self.notified {
-            self.changes.publish(topic);
-        }
-        Ok(())
     }
 }

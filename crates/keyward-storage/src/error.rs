@@ -12,9 +12,17 @@ pub enum StorageError {
     /// The database cannot be reached or does not answer in time; trying again later may help.
     #[error("the database cannot be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Another process holds the write lock for longer than we wait.
-    #[error("the database is busy: another process has held its write lock for too long")]
+    /// Others hold what is needed for longer than we wait, or won a deadlock; the whole transaction may be tried again.
+    #[error("the database is busy: others have held a lock or every connection for too long")]
     Busy,
+    /// There is no file, or none can be made there.
+    #[error(
+        "the database file cannot be opened: check that its folder is there and that Keyward may read and write in it"
+    )]
+    CannotOpen(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The server is there and refuses this user, this password or this database.
+    #[error("the database server refuses the login: check user, password and database in storage.url")]
+    Refused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The file or the server takes no writes.
     #[error(
         "the database is read-only: check the permissions of the file and its folder, the mount, or the server's role"
@@ -46,12 +54,27 @@ pub enum StorageError {
         /** What is needed. */
         needed: i64,
     },
+    /// A table is missing: the migrations have not run.
+    #[error("the database has not been prepared: run `keyward migrate up`")]
+    NotMigrated(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A row with the same key is there already, or has changed meanwhile.
     #[error("a row with this key is there already")]
     Conflict,
-    /// A value cannot be stored, such as a text with a NUL in it.
-    #[error("a value cannot be stored: a text must not contain NUL characters")]
-    Value,
+    /// A row that this one belongs to is not there, or not any more.
+    #[error("a row belongs to another that is not there")]
+    Orphan,
+    /// A value that one of the two kinds of database cannot hold.
+    #[error("a value cannot be stored: {reason}")]
+    Value {
+        /** What is wrong with it. */
+        reason: &'static str,
+    },
+    /// A statement of the transaction failed before, so that it can only be rolled back.
+    #[error("the transaction \"{name}\" cannot go on: one of its statements failed")]
+    Aborted {
+        /** The transaction's name. */
+        name: &'static str,
+    },
     /// A column does not hold what it should.
     #[error("column {index} of a row does not hold what it should: the database was changed by other hands")]
     Column {
@@ -74,14 +97,23 @@ pub enum StorageError {
 
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
+        use rusqlite::{ErrorCode, ffi};
+        let extended = error.sqlite_error().map_or(0, |error| error.extended_code);
         match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
-            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
             Some(ErrorCode::DiskFull) => Self::Full,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Self::Corrupt,
-            Some(ErrorCode::CannotOpen | ErrorCode::SystemIoFailure) => Self::Unavailable(error.into()),
-            Some(ErrorCode::ConstraintViolation) => Self::Conflict,
+            Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => Self::CannotOpen(error.into()),
+            Some(ErrorCode::SystemIoFailure | ErrorCode::FileLockingProtocolFailed) => Self::Unavailable(error.into()),
+            Some(ErrorCode::ConstraintViolation) => match extended {
+                ffi::SQLITE_CONSTRAINT_UNIQUE | ffi::SQLITE_CONSTRAINT_PRIMARYKEY | ffi::SQLITE_CONSTRAINT_ROWID => {
+                    Self::Conflict
+                }
+                ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Orphan,
+                _ => Self::Statement(error.into()),
+            },
+            _ if error.to_string().contains("no such table") => Self::NotMigrated(error.into()),
             _ => Self::Statement(error.into()),
         }
     }
@@ -90,22 +122,47 @@ impl From<rusqlite::Error> for StorageError {
 impl From<tokio_postgres::Error> for StorageError {
     fn from(error: tokio_postgres::Error) -> Self {
         use tokio_postgres::error::SqlState;
-        match error.code() {
-            Some(&SqlState::UNIQUE_VIOLATION) => Self::Conflict,
-            Some(&SqlState::READ_ONLY_SQL_TRANSACTION) => Self::ReadOnly,
-            Some(&SqlState::DISK_FULL) => Self::Full,
-            Some(&SqlState::LOCK_NOT_AVAILABLE | &SqlState::QUERY_CANCELED) => Self::Busy,
-            Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE | &SqlState::UNTRANSLATABLE_CHARACTER) => Self::Value,
-            Some(_) => Self::Statement(error.into()),
-            None => Self::Unavailable(error.into()),
+        let Some(state) = error.code() else {
+            // The server said nothing: a value did not fit its parameter, or the connection failed.
+            let is_ours = std::error::Error::source(&error).is_some_and(|source| source.is::<WrongType>());
+            return if is_ours { Self::Statement(error.into()) } else { Self::Unavailable(error.into()) };
+        };
+        match *state {
+            SqlState::UNIQUE_VIOLATION => Self::Conflict,
+            SqlState::FOREIGN_KEY_VIOLATION => Self::Orphan,
+            SqlState::UNDEFINED_TABLE => Self::NotMigrated(error.into()),
+            SqlState::READ_ONLY_SQL_TRANSACTION => Self::ReadOnly,
+            SqlState::DISK_FULL => Self::Full,
+            SqlState::LOCK_NOT_AVAILABLE | SqlState::QUERY_CANCELED => Self::Busy,
+            SqlState::DATA_CORRUPTED | SqlState::INDEX_CORRUPTED => Self::Corrupt,
+            SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::UNTRANSLATABLE_CHARACTER => {
+                Self::Value { reason: "a text has a character that the database's encoding has not" }
+            }
+            // By class: the whole list is in PostgreSQL's appendix A.
+            ref state => match state.code().get(..2).unwrap_or_default() {
+                "28" | "3D" => Self::Refused(error.into()),
+                "40" => Self::Busy,
+                "08" | "53" | "57" | "58" => Self::Unavailable(error.into()),
+                _ => Self::Statement(error.into()),
+            },
         }
     }
 }
 
+/// A value was given to a parameter, or read from a column, of a type that it has not.
+#[derive(Debug, thiserror::Error)]
+#[error("a value of kind {kind} where the statement has the type {wanted}")]
+pub(crate) struct WrongType {
+    pub(crate) kind: &'static str,
+    pub(crate) wanted: String,
+}
+
 impl From<deadpool_postgres::PoolError> for StorageError {
     fn from(error: deadpool_postgres::PoolError) -> Self {
+        use deadpool_postgres::{PoolError, TimeoutType};
         match error {
-            deadpool_postgres::PoolError::Backend(error) => error.into(),
+            PoolError::Backend(error) => error.into(),
+            PoolError::Timeout(TimeoutType::Wait) => Self::Busy,
             other => Self::Unavailable(other.into()),
         }
     }

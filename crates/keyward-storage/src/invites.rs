@@ -4,10 +4,10 @@ use keyward_core::clock::Timestamp;
 use keyward_core::id::UserId;
 use keyward_core::secret::TokenHash;
 
-use crate::database::{Database, Transaction};
 use crate::error::StorageError;
 use crate::params;
 use crate::row::Row;
+use crate::{Database, Transaction};
 
 /// A one-time link, without its token.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@ mod row;
 mod sealed;
 #[cfg(feature = "testing")]
 pub mod testing;
+mod transaction;
 mod value;
 
 pub mod bearer_tokens;
@@ -30,9 +31,10 @@ pub mod tokens;
 pub mod users;
 
 pub use change::{ChangeFeed, Topic};
-pub use database::{Database, Kind, StorageConfig, Transaction};
+pub use database::{Database, Kind, StorageConfig};
 pub use error::StorageError;
 pub use migrate::{MigrationReport, NEWEST};
 pub use row::{FromValue, Row};
 pub use sealed::SealedColumns;
+pub use transaction::Transaction;
 pub use value::Value;

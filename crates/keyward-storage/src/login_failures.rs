@@ -3,7 +3,7 @@
 
 use keyward_core::clock::Timestamp;
 
-use crate::database::Transaction;
+use crate::Transaction;
 use crate::error::StorageError;
 use crate::params;
 

@@ -1,8 +1,9 @@
 //! The schema and its versions.
 
-use crate::database::{Database, Kind, Transaction};
+use crate::database::{Database, Kind};
 use crate::error::StorageError;
 use crate::params;
+use crate::transaction::Transaction;
 
 struct Migration {
     version: i64,

@@ -3,10 +3,10 @@
 use keyward_core::clock::Timestamp;
 use keyward_core::id::UserId;
 
-use crate::database::{Database, Transaction};
 use crate::error::StorageError;
 use crate::params;
 use crate::users::User;
+use crate::{Database, Transaction};
 
 /// The account with an e-mail address, given in lower case, and its PHC string. It is one statement, so that the answer
 /// takes as long whether there is an account or not.

@@ -4,11 +4,11 @@ use keyward_core::clock::Timestamp;
 use keyward_core::id::{SessionId, UserId};
 use keyward_core::secret::TokenHash;
 
-use crate::database::{Database, Transaction};
 use crate::error::StorageError;
 use crate::params;
 use crate::row::Row;
 use crate::users::User;
+use crate::{Database, Transaction};
 
 /// One login of one browser.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use keyward_core::clock::Timestamp;
 use keyward_core::id::UserId;
 
-use crate::database::{Database, Transaction};
 use crate::error::StorageError;
 use crate::params;
 use crate::row::Row;
+use crate::{Database, Transaction};
 
 /// A person with an account.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,6 +4,8 @@ use keyward_core::clock::Timestamp;
 use keyward_core::id::{GrantId, RequestId, SessionId, UserId};
 use uuid::Uuid;
 
+use crate::error::StorageError;
+
 /// One parameter or one column.
 #[derive(Clone, PartialEq)]
 pub enum Value {
@@ -23,10 +25,26 @@ pub enum Value {
     Uuid(Uuid),
 }
 
-/// Prints the kind alone: values may be hashes, sealed bytes or e-mail addresses.
-impl std::fmt::Debug for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
+// 0000-01-01T00:00:00Z, and the last whole second that the library for dates knows in every offset.
+const EARLIEST: Timestamp = Timestamp::from_seconds(-62_167_219_200);
+const LATEST: Timestamp = Timestamp::from_seconds(253_402_207_200);
+
+impl Value {
+    /// Refuses what only one of the two kinds of database can hold, so that both behave alike.
+    pub(crate) fn check(&self) -> Result<(), StorageError> {
+        match self {
+            Self::Text(text) if text.contains('\0') => {
+                Err(StorageError::Value { reason: "a text has a NUL character in it" })
+            }
+            Self::Time(time) if !(EARLIEST..=LATEST).contains(time) => {
+                Err(StorageError::Value { reason: "a time is not in the years 0 to 9999" })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(crate) const fn kind(&self) -> &'static str {
+        match self {
             Self::Null => "Null",
             Self::Bool(_) => "Bool",
             Self::Int(_) => "Int",
@@ -34,7 +52,14 @@ impl std::fmt::Debug for Value {
             Self::Bytes(_) => "Bytes",
             Self::Time(_) => "Time",
             Self::Uuid(_) => "Uuid",
-        })
+        }
+    }
+}
+
+/// Prints the kind alone: values may be hashes, sealed bytes or e-mail addresses.
+impl std::fmt::Debug for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind())
     }
 }
 

@@ -11,9 +11,10 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::Entry;
 use super::chain::{Content, GENESIS, Hash};
-use crate::database::{Database, Transaction};
+use crate::database::Database;
 use crate::error::StorageError;
 use crate::params;
+use crate::transaction::Transaction;
 
 /// Most records of one transaction.
 const BATCH: usize = 1_024;

@@ -4,89 +4,116 @@
 //! write lock and syncing a commit, runs on a blocking thread.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OpenFlags, Statement, ToSql};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 use tokio::sync::OwnedMutexGuard;
 
+use super::Answer;
 use crate::error::StorageError;
 use crate::row::Row;
 use crate::value::Value;
 
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long this process's own writers wait for each other.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Prepared statements that each connection keeps.
 const STATEMENTS: usize = 128;
 
 #[derive(Clone)]
 pub(super) struct Sqlite {
-    path: Arc<PathBuf>,
-    idle_readers: Arc<Mutex<Vec<Connection>>>,
+    readers: Arc<[Mutex<Connection>]>,
+    next_reader: Arc<AtomicUsize>,
     writer: Arc<tokio::sync::Mutex<Connection>>,
 }
 
 impl Sqlite {
-    pub(super) async fn open(path: PathBuf) -> Result<Self, StorageError> {
+    pub(super) async fn open(path: PathBuf, readers: usize) -> Result<Self, StorageError> {
         blocking(move || {
+            create_private(&path);
             let writer = connect(&path)?;
-            // WAL needs to write, so a file that cannot be written shows itself here.
-            writer.pragma_update(None, "journal_mode", "WAL")?;
             if writer.is_readonly("main")? {
                 return Err(StorageError::ReadOnly);
             }
+            // WAL needs to write, so a folder that cannot be written shows itself here.
+            enter_wal_mode(&writer)?;
             writer.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            let readers = (0..readers.max(1)).map(|_| {
+                let reader = connect(&path)?;
+                reader.pragma_update(None, "query_only", true)?;
+                Ok(Mutex::new(reader))
+            });
             Ok(Self {
-                path: Arc::new(path),
-                idle_readers: Arc::default(),
+                readers: readers.collect::<Result<_, StorageError>>()?,
+                next_reader: Arc::default(),
                 writer: Arc::new(tokio::sync::Mutex::new(writer)),
             })
         })
         .await
     }
 
-    pub(super) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        let idle = self.idle().pop();
-        let reader = idle.map_or_else(|| connect(&self.path), Ok)?;
-        let rows = query(&reader, sql, params);
-        self.idle().push(reader);
-        rows
+    /// Reads in place; a statement that writes becomes a transaction of its own.
+    pub(super) async fn run(&self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
+        if let Some(rows) = self.read(sql, params)? {
+            return Ok(Answer { rows, changed: 0 });
+        }
+        let transaction = self.begin().await?;
+        let params = params.to_vec();
+        blocking(move || {
+            let answer = transaction.run(sql, &params)?;
+            transaction.finish()?;
+            Ok(answer)
+        })
+        .await
+    }
+
+    /// `None` when the statement writes.
+    fn read(&self, sql: &str, params: &[Value]) -> Result<Option<Vec<Row>>, StorageError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(sql)?;
+        if statement.readonly() { step(&mut statement, params).map(Some) } else { Ok(None) }
+    }
+
+    /// A connection that nobody uses now; when all are in use, the next in turn, for the microseconds that it takes.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        let first = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        let (before, from_first) = self.readers.split_at(first);
+        for reader in from_first.iter().chain(before) {
+            match reader.try_lock() {
+                Ok(reader) => return reader,
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.readers[first].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, StorageError> {
-        let writer = Writer(Arc::clone(&self.writer).lock_owned().await);
+        let queued = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.writer).lock_owned()).await;
+        let writer = Writer(queued.map_err(|_| StorageError::Busy)?);
         blocking(move || {
             writer.0.execute_batch("BEGIN IMMEDIATE")?;
             Ok(SqliteTransaction { writer })
         })
         .await
     }
-
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle_readers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// A write transaction. Dropped without a commit, it is rolled back.
-pub(super) struct SqliteTransaction {
+pub(crate) struct SqliteTransaction {
     writer: Writer,
 }
 
 impl SqliteTransaction {
-    pub(super) fn query(&self, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        query(&self.writer.0, sql, params)
-    }
-
-    pub(super) fn execute(&self, sql: &str, params: &[Value]) -> Result<u64, StorageError> {
+    pub(super) fn run(&self, sql: &str, params: &[Value]) -> Result<Answer, StorageError> {
         let mut statement = self.writer.0.prepare_cached(sql)?;
-        bind(&mut statement, params)?;
-        let mut changed = statement.raw_execute();
-        // A statement with RETURNING gives rows; they are not wanted here, but it must run to its end.
-        if matches!(changed, Err(rusqlite::Error::ExecuteReturnedResults)) {
-            changed = Ok(query(&self.writer.0, sql, params)?.len());
-        }
-        Ok(changed? as u64)
+        let rows = step(&mut statement, params)?;
+        let changed = if statement.readonly() { 0 } else { self.writer.0.changes() };
+        Ok(Answer { rows, changed })
     }
 
     pub(super) fn batch(&self, sql: &str) -> Result<(), StorageError> {
@@ -94,7 +121,11 @@ impl SqliteTransaction {
     }
 
     pub(super) async fn commit(self) -> Result<(), StorageError> {
-        blocking(move || Ok(self.writer.0.execute_batch("COMMIT")?)).await
+        blocking(move || self.finish()).await
+    }
+
+    fn finish(self) -> Result<(), StorageError> {
+        self.batch("COMMIT")
     }
 }
 
@@ -111,6 +142,16 @@ impl Drop for Writer {
     }
 }
 
+/// Makes the file for its owner's eyes alone; SQLite gives the files beside it the same mode. That it is there already, or
+/// that it cannot be made, is for SQLite to find.
+fn create_private(path: &Path) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    drop(options.open(path));
+}
+
 fn connect(path: &Path) -> Result<Connection, StorageError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
@@ -119,12 +160,27 @@ fn connect(path: &Path) -> Result<Connection, StorageError> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
     Ok(connection)
 }
 
-fn query(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-    let mut statement = connection.prepare_cached(sql)?;
-    bind(&mut statement, params)?;
+/// Two processes that open a fresh file at once collide here, and SQLite does not wait for this lock by itself.
+fn enter_wal_mode(connection: &Connection) -> Result<(), StorageError> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut waited = Duration::ZERO;
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && waited < BUSY_TIMEOUT => {
+                std::thread::sleep(PAUSE);
+                waited += PAUSE;
+            }
+            done => return Ok(done?),
+        }
+    }
+}
+
+fn step(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+    bind(statement, params)?;
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
     let mut found = Vec::new();
@@ -137,13 +193,16 @@ fn query(connection: &Connection, sql: &str, params: &[Value]) -> Result<Vec<Row
 
 /// SQLite numbers `$n` parameters by their first appearance; they are bound by the number in their name.
 fn bind(statement: &mut Statement<'_>, params: &[Value]) -> Result<(), StorageError> {
+    let mut most = 0;
     for index in 1..=statement.parameter_count() {
-        let number = statement.parameter_name(index).and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok());
-        let value = number.and_then(|number| params.get(number.checked_sub(1)?));
-        statement
-            .raw_bind_parameter(index, value.ok_or(StorageError::Inconsistent { what: "a statement's parameters" })?)?;
+        let name = statement.parameter_name(index).unwrap_or_default().to_owned();
+        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).unwrap_or_default();
+        let value = number.checked_sub(1).and_then(|number| params.get(number));
+        statement.raw_bind_parameter(index, value.ok_or(rusqlite::Error::InvalidParameterName(name))?)?;
+        most = most.max(number);
     }
-    Ok(())
+    // As PostgreSQL does: a parameter that the statement does not know is a mistake.
+    if most == params.len() { Ok(()) } else { Err(rusqlite::Error::InvalidParameterCount(params.len(), most).into()) }
 }
 
 impl ToSql for Value {
