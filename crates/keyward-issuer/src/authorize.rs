@@ -67,11 +67,13 @@ async fn may_skip_consent(
 fn ask(issuer: &Issuer, request: &AuthorizeRequest, person: &LoggedIn) -> Response {
     let client = &request.client;
     let voucher = match &client.origin {
-        Origin::Document { host, .. } => Voucher::Host(host),
+        Origin::Document { host, pinned: false } => Voucher::Host(host),
+        Origin::Document { host, pinned: true } => Voucher::PinnedCopyOf(host),
         Origin::Registered => Voucher::Nobody,
         Origin::Administrator => Voucher::Administrator,
     };
-    let nameless = if let Voucher::Host(host) = voucher { host } else { &client.client_id };
+    let nameless =
+        if let Voucher::Host(host) | Voucher::PinnedCopyOf(host) = voucher { host } else { &client.client_id };
     let consent = Consent {
         client_name: client.name.as_deref().unwrap_or(nameless),
         voucher,

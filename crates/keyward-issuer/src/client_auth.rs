@@ -44,7 +44,10 @@ impl From<ClientAuthError> for OauthError {
     fn from(error: ClientAuthError) -> Self {
         if let ClientAuthError::Failed(cause) = &error {
             tracing::error!(error = cause as &dyn std::error::Error, "a client could not be looked up");
-            return Self::server_error();
+            return match cause {
+                FindError::Storage(cause) => Self::storage(cause),
+                _ => Self::server_error(),
+            };
         }
         if error.is_about_the_request() {
             return Self::new("invalid_request", error.to_string());

@@ -40,6 +40,8 @@ pub enum Voucher<'a> {
     Nobody,
     /// The host of its metadata document, which says it over TLS.
     Host(&'a str),
+    /// The copy of that document that comes with Keyward, since the host's own cannot be read.
+    PinnedCopyOf(&'a str),
     /// Whoever administers this server.
     Administrator,
 }
@@ -70,6 +72,11 @@ pub fn page(issuer: &Issuer, person: &LoggedIn, consent: &Consent<'_>) -> Respon
             dd { code { (consent.resource) } }
             @match consent.voucher {
                 Voucher::Host(host) => { dt { "Client of" } dd data-client-host { (host) } }
+                Voucher::PinnedCopyOf(host) => {
+                    dt { "Client of" }
+                    dd data-client-host { (host) }
+                    dd.soft data-client-pinned { "By a copy of its description that comes with this server; the original can’t be read just now." }
+                }
                 Voucher::Administrator => { dt { "Client" } dd { "Added by whoever runs this server" } }
                 Voucher::Nobody => {}
             }

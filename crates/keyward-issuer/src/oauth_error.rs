@@ -4,8 +4,9 @@ use std::borrow::Cow;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
+use http::header::{CACHE_CONTROL, HeaderName, HeaderValue, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use keyward_storage::StorageError;
 use serde::Serialize;
 
 /// One error answer. Each endpoint's own error type maps to it.
@@ -28,6 +29,18 @@ impl OauthError {
     pub(crate) fn server_error() -> Self {
         Self::new("server_error", "something failed on this side; it has been logged")
             .status(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// The failure of the database: where it may pass by itself, the client is told to come again.
+    pub(crate) fn storage(error: &StorageError) -> Self {
+        match error {
+            StorageError::Unavailable(_) | StorageError::Busy => {
+                Self::new("temporarily_unavailable", "the server cannot do this just now; try again in a moment")
+                    .status(StatusCode::SERVICE_UNAVAILABLE)
+                    .header(RETRY_AFTER, HeaderValue::from_static("1"))
+            }
+            _ => Self::server_error(),
+        }
     }
 
     pub(crate) fn status(mut self, status: StatusCode) -> Self {

@@ -37,9 +37,9 @@ impl IntoResponse for RevokeError {
             Self::Client(error) => OauthError::from(error).into_response(),
             Self::Duplicate(_) | Self::NoToken => OauthError::new("invalid_request", self.to_string()).into_response(),
             Self::OtherClient => OauthError::new("unauthorized_client", self.to_string()).into_response(),
-            Self::Storage(_) => {
+            Self::Storage(ref cause) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "the revocation endpoint failed");
-                OauthError::server_error().into_response()
+                OauthError::storage(cause).into_response()
             }
         }
     }

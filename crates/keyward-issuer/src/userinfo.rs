@@ -35,9 +35,9 @@ impl IntoResponse for UserinfoError {
             Self::InsufficientScope => {
                 (StatusCode::FORBIDDEN, "insufficient_scope", "Bearer error=\"insufficient_scope\", scope=\"openid\"")
             }
-            Self::Storage(_) => {
+            Self::Storage(cause) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "the userinfo endpoint failed");
-                return OauthError::server_error().into_response();
+                return OauthError::storage(cause).into_response();
             }
         };
         let challenge = HeaderValue::from_static(challenge);

@@ -52,9 +52,13 @@ impl IntoResponse for RegisterError {
                 .status(StatusCode::TOO_MANY_REQUESTS)
                 .header(RETRY_AFTER, HeaderValue::from(*retry_after_seconds))
                 .into_response(),
-            Self::Random(_) | Self::Storage(_) => {
+            Self::Random(_) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "the registration endpoint failed");
                 OauthError::server_error().into_response()
+            }
+            Self::Storage(cause) => {
+                tracing::error!(error = &self as &dyn std::error::Error, "the registration endpoint failed");
+                OauthError::storage(cause).into_response()
             }
         }
     }

@@ -73,7 +73,8 @@ impl IntoResponse for TokenError {
             Self::ScopeBeyondGrant(_) => "invalid_scope",
             Self::Storage(_) | Self::Vault(_) | Self::Random(_) | Self::Mint(_) | Self::Signing(_) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "the token endpoint failed");
-                return OauthError::server_error().into_response();
+                let Self::Storage(cause) = &self else { return OauthError::server_error().into_response() };
+                return OauthError::storage(cause).into_response();
             }
         };
         OauthError::new(code, self.to_string()).into_response()

@@ -153,7 +153,7 @@ async fn a_well_known_client_is_served_by_the_copy_that_is_here() {
         site.issuer.client_documents.remember_failure(client_id, site.clock.now());
         let query = authorize_query(client_id, &[("redirect_uri", "https://claude.ai/api/mcp/auth_callback")]);
         let page = site.browse(&format!("/authorize?{query}")).await;
-        assert!(page.body.contains("Claude") && page.body.contains("claude.ai"), "{}", page.body);
+        assert!(page.body.contains("Claude") && page.body.contains("data-client-pinned"), "{}", page.body);
     }
 }
 
