@@ -15,7 +15,8 @@ use keyward_core::clock::{Clock, ManualClock, Timestamp};
 use keyward_core::id::{SessionId, UserId};
 use keyward_core::random::Random;
 use keyward_core::resource::ResourceUri;
-use keyward_core::secret::{PlainToken, TokenKind};
+use keyward_core::secret::{PlainToken, Secret, TokenKind};
+use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
 use keyward_storage::sessions::{self, Session};
 use keyward_storage::testing::{Fresh, databases};
@@ -43,7 +44,8 @@ pub(crate) struct Site {
     router: Router,
     cookie: String,
     csrf: String,
-    _fresh: Fresh,
+    fresh: Fresh,
+    root: Secret,
 }
 
 /// What came back.
@@ -81,21 +83,30 @@ pub(crate) async fn sites(config: IssuerConfig) -> Vec<Site> {
     sites
 }
 
+async fn start(db: Database, config: IssuerConfig, root: &Secret, clock: &ManualClock) -> Issuer {
+    let (clock, random) = (Clock::Manual(clock.clone()), Random::system());
+    let (audit, writer) = AuditLog::new(db.clone(), random.clone());
+    tokio::spawn(writer);
+    let root = RootKey::parse(root, "a test").expect("root key");
+    let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
+    let vault = Vault::open(db.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
+    Issuer::start(config, db, vault.await.expect("vault"), audit, clock, random).await.expect("issuer")
+}
+
 impl Site {
     async fn over(fresh: Fresh, config: IssuerConfig, clock: ManualClock) -> Self {
-        let random = Random::system();
-        let (db, time) = (fresh.database.clone(), Clock::Manual(clock.clone()));
-        let (audit, writer) = AuditLog::new(db.clone(), random.clone());
-        tokio::spawn(writer);
-        let root = RootKey::generate(&random, "a test").expect("root key");
-        let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
-        let vault = Vault::open(db.clone(), root, stores, time.clone(), random.clone(), audit.clone());
-        let vault = vault.await.expect("vault");
-        let issuer = Issuer::start(config, db, vault, audit, time, random).await.expect("issuer");
+        let root = RootKey::generate(&Random::system(), "a test").expect("root key").to_text();
+        let issuer = start(fresh.database.clone(), config, &root, &clock).await;
         let (ada, token) = log_in(&issuer).await;
         let cookie = format!("keyward_session={}", token.expose_secret());
         let csrf = csrf::of_session(&token);
-        Self { router: issuer.router(), issuer, clock, ada, cookie, csrf, _fresh: fresh }
+        Self { router: issuer.router(), issuer, clock, ada, cookie, csrf, fresh, root }
+    }
+
+    /// What a second process over the same database serves.
+    pub(crate) async fn second_process(&self) -> Router {
+        let db = self.fresh.open_again(Clock::Manual(self.clock.clone())).await;
+        start(db, self.issuer.config.clone(), &self.root, &self.clock).await.router()
     }
 
     pub(crate) fn advance(&self, seconds: u64) {
@@ -103,11 +114,7 @@ impl Site {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.expect("infallible");
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("body").to_bytes();
-        let body = String::from_utf8(body.to_vec()).expect("text");
-        Answer { status: parts.status, headers: parts.headers, body }
+        answer(self.router.clone(), request).await
     }
 
     /// A GET by Ada's browser.
@@ -180,8 +187,7 @@ impl Site {
     }
 
     pub(crate) async fn refresh(&self, client_id: &str, refresh_token: &str) -> Answer {
-        let fields = [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", refresh_token)];
-        self.post("/token", &fields, None).await
+        refresh_at(self.router.clone(), client_id, refresh_token).await
     }
 
     /// A client and its first tokens.
@@ -192,6 +198,19 @@ impl Site {
         assert_eq!(tokens.status, StatusCode::OK, "{}", tokens.body);
         (client_id, tokens)
     }
+}
+
+pub(crate) async fn refresh_at(router: Router, client_id: &str, refresh_token: &str) -> Answer {
+    let fields = [("grant_type", "refresh_token"), ("client_id", client_id), ("refresh_token", refresh_token)];
+    let request = Request::post("/token").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    answer(router, request.body(form(&fields).into()).expect("request")).await
+}
+
+async fn answer(router: Router, request: Request<Body>) -> Answer {
+    let (parts, body) = router.oneshot(request).await.expect("infallible").into_parts();
+    let body = body.collect().await.expect("body").to_bytes();
+    let body = String::from_utf8(body.to_vec()).expect("text");
+    Answer { status: parts.status, headers: parts.headers, body }
 }
 
 impl Answer {

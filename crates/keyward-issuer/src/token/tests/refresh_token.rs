@@ -5,7 +5,7 @@ use keyward_core::id::GrantId;
 use keyward_storage::users;
 
 use crate::config::IssuerConfig;
-use crate::oauth_testing::{Answer, CALLBACK, CODA, SLACK, Site, sites, two_servers};
+use crate::oauth_testing::{Answer, CALLBACK, CODA, SLACK, Site, refresh_at, sites, two_servers};
 
 const GRACE: u64 = 120;
 const DAY: u64 = 24 * 60 * 60;
@@ -73,28 +73,19 @@ async fn after_the_grace_a_repeat_ends_the_family() {
 }
 
 #[tokio::test]
-async fn many_at_once_get_one_successor() {
+async fn many_at_once_in_two_processes_get_one_successor() {
     for site in sites(two_servers()).await {
         let (client_id, tokens) = site.connected().await;
         let first = tokens.text("refresh_token");
-        let answers = {
-            let refreshes = (0..8).map(|_| site.refresh(&client_id, &first));
-            let mut running: Vec<_> = refreshes.map(Box::pin).collect();
-            let mut answers = Vec::new();
-            std::future::poll_fn(|context| {
-                running.retain_mut(|refresh| match refresh.as_mut().poll(context) {
-                    std::task::Poll::Ready(answer) => {
-                        answers.push(answer);
-                        false
-                    }
-                    std::task::Poll::Pending => true,
-                });
-                if running.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-            })
-            .await;
-            answers
-        };
-        assert_eq!(answers.len(), 8);
+        let second_process = site.second_process().await;
+        let refreshes = (0..8).map(async |number| {
+            if number % 2 == 0 {
+                site.refresh(&client_id, &first).await
+            } else {
+                refresh_at(second_process.clone(), &client_id, &first).await
+            }
+        });
+        let answers = futures_util::future::join_all(refreshes).await;
         for answer in &answers {
             assert_eq!(answer.status, StatusCode::OK, "{}", answer.body);
             assert_eq!(answer.text("refresh_token"), answers[0].text("refresh_token"));
@@ -179,5 +170,25 @@ async fn resource_and_scope_of_the_grant_hold() {
         let whole = with("resource", &format!("{CODA}/")).await;
         assert_eq!(whole.claims()["scope"], "coda:read coda:write");
         assert_eq!(whole.claims()["aud"], CODA);
+    }
+}
+
+#[tokio::test]
+async fn revocation_wins_the_race_with_a_refresh() {
+    for site in sites(two_servers()).await {
+        let (client_id, tokens) = site.connected().await;
+        let token = tokens.text("refresh_token");
+        let fields = [("client_id", client_id.as_str()), ("token", token.as_str())];
+        let second_process = site.second_process().await;
+        let revoke = site.post("/revoke", &fields, None);
+        let (revoked, refreshed) = tokio::join!(revoke, refresh_at(second_process, &client_id, &token));
+        assert_eq!(revoked.status, StatusCode::OK);
+        assert!(refreshed.status == StatusCode::OK || is_refused(&refreshed));
+        // Whoever came first: what the refresh gave is worth nothing now.
+        assert_eq!(site.issuer.ended_grants().await.expect("db"), [grant_of(&tokens)]);
+        if refreshed.status == StatusCode::OK {
+            assert!(is_refused(&site.refresh(&client_id, &refreshed.text("refresh_token")).await));
+        }
+        assert!(is_refused(&site.refresh(&client_id, &token).await));
     }
 }
