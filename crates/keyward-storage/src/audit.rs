@@ -3,6 +3,7 @@
 //! [`AuditLog`] is the handle that every room records through; one writer task in each process appends what it is sent.
 //! With several processes on one database the chain stays one: its head is taken under a lock.
 
+mod append;
 mod chain;
 mod list;
 mod verify;
@@ -48,8 +49,8 @@ impl AuditLog {
     pub fn new(database: Database, random: Random) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, entries) = mpsc::channel(QUEUE);
         let log = Self { queue, dropped: Arc::default() };
-        let writer = writer::run(database, random, entries, Arc::clone(&log.dropped));
-        (log, writer)
+        let writer = writer::Writer { database, random, entries, dropped: Arc::clone(&log.dropped) };
+        (log, writer.run())
     }
 
     /// Records an event soon. Never waits: when the queue is full the event is counted as dropped and logged.
@@ -69,7 +70,7 @@ impl AuditLog {
         written.await.map_err(|_| AuditUnavailable)
     }
 
-    /// Waits until all that was recorded before is on disk, or has been given up.
+    /// Waits until all that was recorded before is on disk, or could not be written at once.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
         if self.queue.send(Entry::Flush(done)).await.is_ok() {

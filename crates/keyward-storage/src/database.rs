@@ -92,7 +92,7 @@ impl Database {
 
     /// Brings the schema up to date; safe from several processes at once.
     pub async fn migrate(&self) -> Result<MigrationReport, StorageError> {
-        migrate::up(self).await
+        migrate::up(self, migrate::NEWEST).await
     }
 
     /// The schema's version; 0 for an empty database.
@@ -170,6 +170,16 @@ impl EngineTransaction {
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, params),
             Self::Postgres(postgres) => postgres.run(sql, params).await,
+        }
+    }
+
+    /// The same statement once for each list of parameters, without waiting for one to begin the next where there is a
+    /// network in between.
+    pub(crate) async fn run_each(&mut self, sql: &'static str, lists: &[Vec<Value>]) -> Result<(), StorageError> {
+        lists.iter().flatten().try_for_each(Value::check)?;
+        match self {
+            Self::Sqlite(sqlite) => lists.iter().try_for_each(|params| sqlite.run(sql, params).map(drop)),
+            Self::Postgres(postgres) => postgres.run_each(sql, lists).await,
         }
     }
 

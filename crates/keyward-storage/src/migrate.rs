@@ -12,12 +12,20 @@ struct Migration {
     postgres: &'static str,
 }
 
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "first tables",
-    sqlite: include_str!("../migrations/sqlite/0001_first_tables.sql"),
-    postgres: include_str!("../migrations/postgres/0001_first_tables.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "first tables",
+        sqlite: include_str!("../migrations/sqlite/0001_first_tables.sql"),
+        postgres: include_str!("../migrations/postgres/0001_first_tables.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "audit head",
+        sqlite: include_str!("../migrations/sqlite/0002_audit_head.sql"),
+        postgres: include_str!("../migrations/postgres/0002_audit_head.sql"),
+    },
+];
 
 /// The schema version that this Keyward works with.
 pub const NEWEST: i64 = MIGRATIONS[MIGRATIONS.len() - 1].version;
@@ -49,19 +57,19 @@ fn read(rows: Vec<crate::row::Row>) -> Result<i64, StorageError> {
     rows.first().map_or(Ok(0), |row| row.get(0))
 }
 
-/// Runs what is missing in one transaction, so a kill leaves the old schema whole.
-pub(crate) async fn up(database: &Database) -> Result<MigrationReport, StorageError> {
+/// Runs what is missing up to `target` in one transaction, so a kill leaves the old schema whole.
+pub(crate) async fn up(database: &Database, target: i64) -> Result<MigrationReport, StorageError> {
     let found = version(database).await?;
     if found > NEWEST {
         return Err(StorageError::Newer { found, known: NEWEST });
     }
-    if found == NEWEST {
+    if found >= target {
         return Ok(MigrationReport { from: found, to: found, applied: Vec::new() });
     }
     let mut transaction = database.begin("migrate").await?;
     let from = prepare(&mut transaction, database.kind()).await?;
     let mut applied = Vec::new();
-    for migration in MIGRATIONS.iter().filter(|migration| migration.version > from) {
+    for migration in MIGRATIONS.iter().filter(|migration| (from + 1..=target).contains(&migration.version)) {
         let sql = match database.kind() {
             Kind::Sqlite => migration.sqlite,
             Kind::Postgres => migration.postgres,
@@ -74,7 +82,7 @@ pub(crate) async fn up(database: &Database) -> Result<MigrationReport, StorageEr
         applied.push(migration.name);
     }
     transaction.commit().await?;
-    Ok(MigrationReport { from, to: from.max(NEWEST), applied })
+    Ok(MigrationReport { from, to: from.max(target), applied })
 }
 
 /// Takes the lock, makes the table of versions, and reads the version again: another process may have been first.

@@ -35,6 +35,11 @@ pub async fn databases(clock: &Clock) -> Vec<Fresh> {
     fresh
 }
 
+/// Brings the schema up to an earlier version than the newest, as an older Keyward left it.
+pub async fn migrate_to(database: &Database, version: i64) {
+    crate::migrate::up(database, version).await.expect("a fresh database can be migrated");
+}
+
 /// A fresh SQLite database without tables.
 pub async fn sqlite(clock: Clock) -> Fresh {
     let directory = tempfile::tempdir().expect("a temporary directory");

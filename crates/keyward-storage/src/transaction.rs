@@ -44,6 +44,14 @@ impl Transaction {
         self.run(sql, params).await.map(|answer| answer.changed)
     }
 
+    /// A writing statement, once for each list of parameters, in their order.
+    pub(crate) async fn execute_each(&mut self, sql: &'static str, lists: &[Vec<Value>]) -> Result<(), StorageError> {
+        self.begin_step()?;
+        self.engine.run_each(sql, lists).await?;
+        self.is_broken = false;
+        Ok(())
+    }
+
     /// Several statements without parameters, as migrations are written.
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), StorageError> {
         self.begin_step()?;

@@ -3,7 +3,7 @@
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::clock::Clock;
 use keyward_core::random::Random;
-use keyward_storage::audit::{AuditFilter, AuditLog, Fault, list, verify};
+use keyward_storage::audit::{AuditFilter, AuditLog, AuditUnavailable, Fault, list, verify};
 use keyward_storage::{Database, params, testing};
 
 fn event(detail: &str) -> AuditEvent {
@@ -40,11 +40,15 @@ async fn records_are_kept_in_order_and_verify() {
 
 #[tokio::test]
 async fn the_first_bad_record_is_named() {
-    let changes: [(&'static str, i64, Fault); 4] = [
+    let changes: [(&'static str, i64, Fault); 8] = [
         ("UPDATE audit_log SET detail = 'else' WHERE seq = 7", 7, Fault::Altered),
         ("UPDATE audit_log SET service_id = NULL WHERE seq = 1", 1, Fault::Altered),
         ("DELETE FROM audit_log WHERE seq = 5", 5, Fault::Missing),
         ("UPDATE audit_log SET prev_hash = hash WHERE seq = 9", 9, Fault::Misplaced),
+        ("UPDATE audit_log SET seq = seq + 100 WHERE seq = 12", 12, Fault::Missing),
+        ("DELETE FROM audit_log WHERE seq >= 11", 11, Fault::Missing),
+        ("DELETE FROM audit_head", 12, Fault::BeyondEnd),
+        ("UPDATE audit_head SET hash = (SELECT prev_hash FROM audit_log WHERE seq = 12)", 12, Fault::BeyondEnd),
     ];
     for (sql, seq, fault) in changes {
         for fresh in testing::databases(&Clock::System).await {
@@ -63,5 +67,66 @@ async fn two_writers_keep_one_chain() {
         tokio::join!(filled(&fresh.database, 200), filled(&other, 200));
         let report = verify(&fresh.database).await.expect("verified");
         assert_eq!((report.good, report.first_bad), (400, None));
+    }
+}
+
+#[tokio::test]
+async fn two_records_that_changed_places_are_found() {
+    for fresh in testing::databases(&Clock::System).await {
+        let db = &fresh.database;
+        filled(db, 12).await;
+        for sql in [
+            "UPDATE audit_log SET seq = -4 WHERE seq = 4",
+            "UPDATE audit_log SET seq = 4 WHERE seq = 8",
+            "UPDATE audit_log SET seq = 8 WHERE seq = -4",
+        ] {
+            db.execute(sql, params![]).await.expect("changed by other hands");
+        }
+        let bad = verify(db).await.expect("verified").first_bad.expect("found");
+        assert_eq!((bad.seq, bad.fault), (4, Fault::Misplaced));
+    }
+}
+
+#[tokio::test]
+async fn a_text_that_cannot_be_stored_keeps_nothing_from_the_log() {
+    for fresh in testing::databases(&Clock::System).await {
+        let (log, writer) = AuditLog::new(fresh.database.clone(), Random::system());
+        let writer = tokio::spawn(writer);
+        let mut odd = event("odd");
+        odd.client_id = Some("a\0b".to_owned());
+        log.record(event("before"));
+        log.record(odd);
+        log.record_durably(event("after")).await.expect("the log can be written");
+        drop(log);
+        writer.await.expect("the writer ends with its last handle");
+        let records = list(&fresh.database, &AuditFilter { limit: 9, ..AuditFilter::default() }).await.expect("listed");
+        let details: Vec<_> = records.iter().rev().filter_map(|record| record.detail.as_deref()).collect();
+        assert_eq!(details, ["before", "odd", "after"]);
+        assert_eq!(records[1].client_id.as_deref(), Some("a\u{FFFD}b"));
+        assert_eq!(verify(&fresh.database).await.expect("verified").first_bad, None);
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_waits_for_is_written_when_the_database_is_back() {
+    for fresh in testing::databases(&Clock::System).await {
+        let (away, back) =
+            ("ALTER TABLE audit_head RENAME TO audit_head_away", "ALTER TABLE audit_head_away RENAME TO audit_head");
+        fresh.database.execute(away, params![]).await.expect("taken away");
+        let (log, writer) = AuditLog::new(fresh.database.clone(), Random::system());
+        let writer = tokio::spawn(writer);
+        log.record(event("kept"));
+        let refused = log.record_durably(event("refused")).await;
+        assert_eq!(refused, Err(AuditUnavailable), "told at once, and not after the pauses");
+        assert_eq!(log.record_durably(event("refused")).await, Err(AuditUnavailable));
+        fresh.database.execute(back, params![]).await.expect("brought back");
+        log.record_durably(event("later")).await.expect("the log can be written again");
+        assert_eq!(log.dropped(), 0);
+        drop(log);
+        writer.await.expect("the writer ends with its last handle");
+        let records = list(&fresh.database, &AuditFilter { limit: 9, ..AuditFilter::default() }).await.expect("listed");
+        let details: Vec<_> = records.iter().rev().filter_map(|record| record.detail.as_deref()).collect();
+        assert_eq!(details, ["kept", "later"], "what was refused is not recorded as if it had been done");
+        assert_eq!(verify(&fresh.database).await.expect("verified").first_bad, None);
     }
 }

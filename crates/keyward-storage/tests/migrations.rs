@@ -66,3 +66,27 @@ async fn both_databases_have_the_same_columns() {
     assert!(columns[0].len() > 100);
     assert_eq!(columns[0], columns[1]);
 }
+
+#[tokio::test]
+async fn every_earlier_version_moves_up_without_losing_a_row() {
+    for version in 1..NEWEST {
+        for fresh in [testing::sqlite(Clock::System).await, testing::postgres(Clock::System).await] {
+            let db = &fresh.database;
+            testing::migrate_to(db, version).await;
+            let now = Clock::System.now();
+            for seq in 1..=3_i64 {
+                let sql = "INSERT INTO audit_log (seq, id, action, result, created_at, prev_hash, hash) \
+                           VALUES ($1, $2, 'call', 'ok', $3, $4, $5)";
+                let id = uuid::Uuid::from_u128(seq.unsigned_abs().into());
+                db.execute(sql, params![seq, id, now, vec![7_u8; 32], vec![8_u8; 32]]).await.expect("a record");
+            }
+            let report = db.migrate().await.expect("migrated");
+            assert_eq!((report.from, report.to), (version, NEWEST));
+            assert_eq!(applied(db).await, (1..=NEWEST).collect::<Vec<_>>());
+            let row = db.query_opt("SELECT count(*) FROM audit_log", params![]).await.expect("asked").expect("a row");
+            assert_eq!(row.get::<i64>(0).expect("a number"), 3);
+            let row = db.query_opt("SELECT seq, hash FROM audit_head", params![]).await.expect("asked").expect("a row");
+            assert_eq!((row.get(0).ok(), row.get(1).ok()), (Some(3_i64), Some(vec![8_u8; 32])));
+        }
+    }
+}

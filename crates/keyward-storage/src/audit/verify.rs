@@ -1,6 +1,8 @@
 //! Verifying the chain from its beginning to its end.
 
-use super::chain::GENESIS;
+use std::cmp::Ordering;
+
+use super::chain::{GENESIS, Hash};
 use super::list::AuditRecord;
 use crate::database::Database;
 use crate::error::StorageError;
@@ -36,6 +38,8 @@ pub enum Fault {
     Altered,
     /// It does not follow the one before: it was moved, or put in.
     Misplaced,
+    /// It comes after the end that is written down: it was put in, or the end was changed.
+    BeyondEnd,
 }
 
 impl std::fmt::Display for Fault {
@@ -44,13 +48,14 @@ impl std::fmt::Display for Fault {
             Self::Missing => "missing",
             Self::Altered => "altered",
             Self::Misplaced => "does not follow the record before it",
+            Self::BeyondEnd => "comes after the end of the log that is written down",
         })
     }
 }
 
 /// Walks the whole chain.
 pub async fn verify(database: &Database) -> Result<VerifyReport, StorageError> {
-    let (mut last, mut previous) = (0_i64, GENESIS);
+    let (mut last, mut previous, mut has_grown) = (0_i64, GENESIS, false);
     loop {
         let rows = database
             .query(
@@ -60,8 +65,14 @@ pub async fn verify(database: &Database) -> Result<VerifyReport, StorageError> {
             )
             .await?;
         if rows.is_empty() {
-            return Ok(VerifyReport { good: last.unsigned_abs(), first_bad: None });
+            match against_head(database, last, &previous).await? {
+                // Records were appended since the last look.
+                Head::Further if !has_grown => has_grown = true,
+                verdict => return Ok(verdict.report(last)),
+            }
+            continue;
         }
+        has_grown = false;
         for row in &rows {
             let bad =
                 |seq, fault| VerifyReport { good: last.unsigned_abs(), first_bad: Some(BadRecord { seq, fault }) };
@@ -79,4 +90,35 @@ pub async fn verify(database: &Database) -> Result<VerifyReport, StorageError> {
             (last, previous) = (record.seq, hash);
         }
     }
+}
+
+/// How the end of the records stands to the end that is written down.
+enum Head {
+    Same,
+    Further,
+    Before,
+}
+
+impl Head {
+    fn report(self, last: i64) -> VerifyReport {
+        let first_bad = match self {
+            Self::Same => None,
+            Self::Further => Some(BadRecord { seq: last + 1, fault: Fault::Missing }),
+            Self::Before => Some(BadRecord { seq: last, fault: Fault::BeyondEnd }),
+        };
+        VerifyReport { good: last.unsigned_abs(), first_bad }
+    }
+}
+
+async fn against_head(database: &Database, last: i64, hash: &Hash) -> Result<Head, StorageError> {
+    let row = database.query_opt("SELECT seq, hash FROM audit_head WHERE id = 1", params![]).await?;
+    let (seq, head) = match row {
+        Some(row) => (row.get::<i64>(0)?, row.get::<Vec<u8>>(1)?),
+        None => (0, GENESIS.to_vec()),
+    };
+    Ok(match seq.cmp(&last) {
+        Ordering::Greater => Head::Further,
+        Ordering::Equal if head == hash => Head::Same,
+        Ordering::Equal | Ordering::Less => Head::Before,
+    })
 }

@@ -88,6 +88,14 @@ impl PostgresTransaction {
         })
     }
 
+    /// All are sent before the first answer is waited for; the connection keeps their order.
+    pub(super) async fn run_each(&self, sql: &str, lists: &[Vec<Value>]) -> Result<(), StorageError> {
+        let Some((first, rest)) = lists.split_first() else { return Ok(()) };
+        // The first finds or prepares the statement for all.
+        self.run(sql, first).await?;
+        futures_util::future::try_join_all(rest.iter().map(|params| self.run(sql, params))).await.map(drop)
+    }
+
     pub(super) async fn batch(&self, sql: &str) -> Result<(), StorageError> {
         Ok(self.connection()?.batch_execute(sql).await?)
     }
