@@ -47,6 +47,7 @@ pub mod session;
 mod audit;
 mod body;
 mod cors;
+mod ended;
 mod oauth_error;
 mod parameters;
 mod sealed;

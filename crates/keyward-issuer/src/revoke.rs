@@ -83,6 +83,7 @@ async fn end(issuer: &Issuer, grant: &grants::Grant) -> Result<(), StorageError>
     }
     tx.notify(Topic::Revocations).await?;
     tx.commit().await?;
+    issuer.after_grants_ended().await;
     let email = users::by_id(&issuer.db, grant.user_id).await?.map(|user| user.email);
     let about = About { email: email.as_deref(), client_id: Some(&grant.client_id), resource: Some(&grant.resource) };
     issuer.record(Action::GrantRevoke, AuditResult::Ok, about, &[("grant_id", grant.id.to_string())]);

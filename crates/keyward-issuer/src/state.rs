@@ -14,6 +14,7 @@ use keyward_storage::{Database, StorageError, grants};
 use keyward_vault::Vault;
 
 use crate::config::IssuerConfig;
+use crate::ended::EndedGrants;
 use crate::login::password::{PasswordError, Passwords};
 use crate::register::limit::RegistrationLimit;
 use crate::register::metadata_document::ClientDocuments;
@@ -42,6 +43,7 @@ pub struct IssuerState {
     pub(crate) signing: SigningKeys,
     pub(crate) client_documents: ClientDocuments,
     pub(crate) registrations: RegistrationLimit,
+    pub(crate) ended: EndedGrants,
 }
 
 /// The authorization server. Clones are the same one.
@@ -84,6 +86,7 @@ impl Issuer {
             signing,
             client_documents,
             registrations,
+            ended: EndedGrants::default(),
         };
         Ok(Self(Arc::new(state)))
     }

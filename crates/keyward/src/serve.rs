@@ -82,7 +82,7 @@ pub(crate) fn serve(
         live,
         clock: rooms.cabinet.clock.clone(),
     };
-    runtime.block_on(keeper.load())?;
+    runtime.block_on(keeper.start())?;
     runtime.spawn(keeper.follow());
     runtime.spawn(rooms.issuer.clone().background());
     let gateway = Gateway::new(

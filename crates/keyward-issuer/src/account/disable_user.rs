@@ -23,6 +23,9 @@ impl Issuer {
             tx.notify(Topic::Revocations).await?;
         }
         tx.commit().await?;
+        if closed {
+            self.after_grants_ended().await;
+        }
         self.audit.record(AuditEvent {
             user_email: by.map(str::to_owned),
             detail: Some(serde_json::json!({ "account": email.as_str() }).to_string()),

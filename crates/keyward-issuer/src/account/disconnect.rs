@@ -24,6 +24,7 @@ impl Issuer {
         }
         tx.commit().await?;
         if ended {
+            self.after_grants_ended().await;
             self.audit.record(AuditEvent {
                 service_id: self.config.server_of(&grant.resource).map(|server| server.id.to_string()),
                 user_email: Some(person.email.clone()),

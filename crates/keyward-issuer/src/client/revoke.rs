@@ -19,6 +19,7 @@ impl Issuer {
         tx.notify(Topic::Clients).await?;
         tx.notify(Topic::Revocations).await?;
         tx.commit().await?;
+        self.after_grants_ended().await;
         let about = About { client_id: Some(client_id), ..About::default() };
         self.record(Action::ClientRevoke, AuditResult::Ok, about, &[("grants_ended", ended.to_string())]);
         Ok(Some(ended))

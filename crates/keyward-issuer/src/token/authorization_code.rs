@@ -93,10 +93,14 @@ async fn refused(issuer: &Issuer, code: &AuthorizationCode, email: &str) -> Resu
         return Ok(InvalidGrant::Code);
     };
     let mut tx = issuer.db.begin("replayed_code").await?;
-    if grants::end(&mut tx, grant_id, EndReason::CodeReplayed, issuer.clock.now()).await? {
+    let ended = grants::end(&mut tx, grant_id, EndReason::CodeReplayed, issuer.clock.now()).await?;
+    if ended {
         tx.notify(Topic::Revocations).await?;
     }
     tx.commit().await?;
+    if ended {
+        issuer.after_grants_ended().await;
+    }
     let detail = [("grant_id", grant_id.to_string()), ("what", "authorization_code".to_owned())];
     issuer.record(Action::Replay, AuditResult::Denied, about(email, &code.client_id, &code.resource), &detail);
     Ok(InvalidGrant::Code)

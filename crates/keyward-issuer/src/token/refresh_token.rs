@@ -60,6 +60,7 @@ pub(super) async fn exchange(
         Outcome::Rotated => successor,
         Outcome::Repeated(sealed) => open_successor(issuer, &presented, sealed).await?,
         Outcome::Replayed | Outcome::Ended => {
+            issuer.after_grants_ended().await;
             let detail = [("grant_id", grant.id.to_string()), ("what", "refresh_token".to_owned())];
             issuer.record(Action::Replay, AuditResult::Denied, about, &detail);
             return Err(InvalidGrant::RefreshToken.into());

@@ -26,7 +26,15 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Reads everything once; calls can be served after that.
-    pub(crate) async fn load(&self) -> anyhow::Result<()> {
+    pub(crate) async fn start(&self) -> anyhow::Result<()> {
+        let revocations = self.live.revocations.clone();
+        self.issuer.when_grants_end(move |ended| {
+            revocations.replace(Revoked { grants: ended.into_iter().collect(), ..Revoked::default() });
+        });
+        self.load().await
+    }
+
+    async fn load(&self) -> anyhow::Result<()> {
         self.keys()?;
         self.bearers().await?;
         self.revocations().await
@@ -70,9 +78,7 @@ impl Keeper {
     }
 
     async fn revocations(&self) -> anyhow::Result<()> {
-        let ended = self.issuer.ended_grants().await?;
-        self.live.revocations.replace(Revoked { grants: ended.into_iter().collect(), ..Revoked::default() });
-        Ok(())
+        Ok(self.issuer.tell_ended_grants().await?)
     }
 
     async fn bearers(&self) -> anyhow::Result<()> {
