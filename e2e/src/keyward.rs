@@ -127,7 +127,13 @@ impl Keyward {
 
     /// Stops the server as an operator does, by SIGTERM.
     pub fn stop(&mut self) -> Result<Ended> {
-        let ended = self.process.take().context("it does not run")?.stop("TERM")?;
+        self.process()?.signal("TERM")?;
+        self.finish()
+    }
+
+    /// Waits until the server ends by itself.
+    pub fn finish(&mut self) -> Result<Ended> {
+        let ended = self.process.take().context("it does not run")?.finish()?;
         self.keep(&ended);
         Ok(ended)
     }

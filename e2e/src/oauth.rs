@@ -52,6 +52,9 @@ pub fn registration() -> Value {
     })
 }
 
+/// A parameter's other value, or none.
+pub type Change<'a> = (&'a str, Option<&'a str>);
+
 /// Parameters with some of them changed: by another value, or by none.
 pub fn changed<'a>(parameters: &[(&'a str, String)], changes: &[(&'a str, Option<&str>)]) -> Vec<(&'a str, String)> {
     let kept = parameters.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name)).cloned();
