@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use crate::configuration::Configuration;
 use crate::http::{Request, Response};
 use crate::process::{self, Ended, Running};
+use crate::wait;
 use crate::workspace;
 
 /// Keyward with its folder; stopped when dropped.
@@ -174,13 +175,27 @@ impl Keyward {
         self.run_ok(&["token", "set", name], &format!("{value}\n")).map(|_| ())
     }
 
-    /// Issues a development bearer token.
+    /// Issues a development bearer token, and waits until the running server has heard of it.
     pub fn issue_bearer(&self, server: &str, scopes: &[&str]) -> Result<String> {
         let scopes = scopes.iter().flat_map(|scope| ["--scope", scope]);
         let arguments = ["bearer", "issue", "--name", "test", "--server", server];
         let output = self.run_ok(&arguments.into_iter().chain(scopes).collect::<Vec<_>>(), "")?;
-        let token = output.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'));
-        token.into_iter().find(|word| word.starts_with("kwd_")).map(str::to_owned).context(output.clone())
+        let words = output.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == '-'));
+        let token = words.into_iter().find(|word| word.starts_with("kwd_")).context(output.clone())?;
+        wait::until("the running server to know the token", || Ok(self.knows(server, token)?.then_some(())))?;
+        Ok(token.to_owned())
+    }
+
+    /// Asks with a body that is too long to be taken, so that the server behind never hears of it.
+    fn knows(&self, server: &str, token: &str) -> Result<bool> {
+        let head =
+            Request::new("POST", &format!("/{server}/mcp")).bearer(token).header("Content-Type", "application/json");
+        let answer = head.header("Content-Length", "1000000000000").send(self.address())?;
+        match answer.status {
+            413 => Ok(true),
+            401 => Ok(false),
+            other => bail!("{other}: {}", answer.text()),
+        }
     }
 
     /// All that any of its processes wrote so far, logs and answers of commands.

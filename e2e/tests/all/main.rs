@@ -1,0 +1,24 @@
+//! Keyward as its users meet it. One program, so that it is linked once; one module a subject.
+
+mod scene;
+
+mod official_clients;
+mod sdk_python;
+mod sdk_rmcp;
+mod sdk_ts1;
+mod sdk_ts2;
+
+mod conformance_authorization;
+mod conformance_server;
+mod everything_progress;
+
+mod gateway_bad_input;
+mod gateway_tokens;
+mod gateway_upstream;
+mod oauth_bad_input;
+mod token_bad_input;
+
+mod demo;
+mod restart;
+mod secrets_in_output;
+mod startup;
