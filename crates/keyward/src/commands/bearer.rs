@@ -85,6 +85,7 @@ struct Issued<'a> {
 }
 
 async fn issue(rooms: &Rooms, request: BearerRequest, format: Format) -> anyhow::Result<()> {
+    rooms.require_lasting_url()?;
     let issued = rooms.issuer.issue_bearer(request).await.map_err(|error| match error {
         BearerError::Storage(_) | BearerError::Random(_) => anyhow::Error::new(error),
         wrong => Usage(wrong.to_string()).into(),

@@ -65,12 +65,7 @@ struct Link {
 }
 
 async fn invite(rooms: &Rooms, email: Option<&str>, admin: bool, format: Format) -> anyhow::Result<()> {
-    if rooms.issuer.config.public_url.ends_with(":0") {
-        return Err(Usage(
-            "the link needs server.public_url: [server] listen picks its port anew at each start".into(),
-        )
-        .into());
-    }
+    rooms.require_lasting_url()?;
     let email = email.map(address).transpose()?;
     let invite = rooms.issuer.invite_user(email.as_ref(), admin, None).await?;
     let link = Link { link: invite.link(), admin: invite.is_admin, expires_at: invite.expires_at };

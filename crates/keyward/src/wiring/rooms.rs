@@ -9,6 +9,7 @@ use super::cabinet::Cabinet;
 use super::issuer;
 use super::layout::Layout;
 use crate::config::{self, Loaded};
+use crate::exit::Usage;
 use crate::telemetry;
 
 /// The cabinet and the authorization server, open.
@@ -27,6 +28,18 @@ impl Rooms {
             Issuer::start(config, database.clone(), vault.clone(), audit.clone(), clock.clone(), random.clone());
         let issuer = issuer.await.context("the authorization server cannot start")?;
         Ok(Self { cabinet, issuer })
+    }
+}
+
+impl Rooms {
+    /// Refuses what would be bound to a URL that nobody will ever serve.
+    pub(crate) fn require_lasting_url(&self) -> Result<(), Usage> {
+        match self.issuer.config.public_url.ends_with(":0") {
+            true => {
+                Err(Usage("this needs server.public_url: [server] listen picks its port anew at each start".to_owned()))
+            }
+            false => Ok(()),
+        }
     }
 }
 

@@ -119,7 +119,7 @@ fn a_link_needs_a_port_that_stays() {
     let desk = Desk::new();
     desk.write("keyward.toml", "[server]\nlisten = \"127.0.0.1:0\"\n");
     assert_snapshot!(desk.run("user invite"), @r"
-    keyward: the link needs server.public_url: [server] listen picks its port anew at each start
+    keyward: this needs server.public_url: [server] listen picks its port anew at each start
     (exit 2)
     ");
 }
