@@ -59,7 +59,8 @@ async fn page(pages: Router, client: ClientAddress, request: Request<Incoming>) 
     let Ok(response) = pages.oneshot(request).await;
     let status = response.status();
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    if status == StatusCode::NOT_FOUND {
+    // What is asked every few seconds, or by anybody who tries paths, would drown the rest.
+    if status == StatusCode::NOT_FOUND || matches!(place.as_str(), "/healthz" | "/readyz") {
         tracing::debug!(%method, place, status = status.as_u16(), client = %client.0, milliseconds, "answered");
     } else {
         tracing::info!(%method, place, status = status.as_u16(), client = %client.0, milliseconds, "answered");
