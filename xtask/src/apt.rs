@@ -31,7 +31,9 @@ pub(crate) fn provide(tools: &[Tool]) -> Result<()> {
 
     eprintln!("missing: {names}");
     let apt = |arguments: &[&str]| run(command("apt-get", arguments).env("DEBIAN_FRONTEND", "noninteractive"));
-    apt(&["update", "-q"])?;
+    if apt(&["update", "-q"]).is_err() {
+        eprintln!("The package lists cannot be brought up to date; those that are here have to do.");
+    }
     apt(&[&["install", "-q", "-y", "--no-install-recommends"], packages.as_slice()].concat())?;
     for tool in missing {
         ensure!((tool.is_there)(), "{} is still not found after `{by_hand}`", tool.name);

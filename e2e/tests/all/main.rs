@@ -18,6 +18,7 @@ mod gateway_upstream;
 mod oauth_bad_input;
 mod token_bad_input;
 
+mod account_page;
 mod demo;
 mod restart;
 mod secrets_in_output;

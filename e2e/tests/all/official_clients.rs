@@ -14,6 +14,9 @@ const LIFETIME_S: u64 = 5;
 /// Keyward's leeway for other clocks is five seconds: after that the token has ended for it too.
 const AFTER_LEEWAY_MS: u64 = 5500;
 
+/// The first revision without sessions.
+const STATELESS: &str = "2026-07-28";
+
 const LOGIN: usize = 0;
 const LIST: usize = 1;
 const CALL: usize = 2;
@@ -25,6 +28,22 @@ const REFUSED: usize = 8;
 
 /// Login, list, call, refresh after expiry, step-up after a 403, log out.
 pub(crate) fn whole_way(client: Client, configuration: Configuration) -> Result<()> {
+    let transcript = whole_way_at(client, configuration, None)?;
+    let protocol = transcript.step(LOGIN)["protocol"].as_str().context("a revision")?;
+    assert!(protocol < STATELESS, "{protocol}");
+    assert_eq!(transcript.step(LOGIN)["authorizations"], 1);
+    assert_eq!(transcript.step(LOGIN)["server"]["name"], "notes");
+    Ok(())
+}
+
+/// The same at the revision that has no sessions, and tells method and tool in headers.
+pub(crate) fn whole_way_stateless(client: Client) -> Result<()> {
+    let transcript = whole_way_at(client, Configuration::sqlite(), Some(STATELESS))?;
+    assert_eq!(transcript.step(LOGIN)["protocol"], STATELESS);
+    Ok(())
+}
+
+fn whole_way_at(client: Client, configuration: Configuration, protocol: Option<&str>) -> Result<Transcript> {
     let scene = Scene::new(configuration.issuer(&format!("access_token_lifetime = \"{LIFETIME_S}s\"")))?;
     let person = create_account(&scene.keyward)?;
     let steps = [
@@ -38,10 +57,15 @@ pub(crate) fn whole_way(client: Client, configuration: Configuration) -> Result<
         json!({ "do": "log_out" }),
         json!({ "do": "call", "tool": "read_note", "expect": "unauthorized" }),
     ];
-    let transcript = client.run(&script(&scene.resource(), &person, &steps))?;
+    let mut script = script(&scene.resource(), &person, &steps);
+    if let Some(protocol) = protocol {
+        script["protocol"] = json!(protocol);
+    }
+    let transcript = client.run(&script)?;
 
-    assert_eq!(transcript.step(LOGIN)["authorizations"], 1);
-    assert_eq!(transcript.step(LOGIN)["server"]["name"], "notes");
+    // Without sessions the first request may be that of the list.
+    let first_contact = [transcript.step(LOGIN), transcript.step(LIST)];
+    assert_eq!(first_contact.iter().filter_map(|step| step["authorizations"].as_u64()).sum::<u64>(), 1);
     let mut tools: Vec<&str> =
         transcript.step(LIST)["tools"].as_array().context("tools")?.iter().flat_map(Value::as_str).collect();
     tools.sort_unstable();
@@ -53,7 +77,8 @@ pub(crate) fn whole_way(client: Client, configuration: Configuration) -> Result<
     assert_eq!(transcript.step(LOG_OUT)["revocations"].as_array().map(Vec::len), Some(2));
     assert_eq!(transcript.step(REFUSED)["ended"], "unauthorized");
     if client != Client::Rmcp {
-        assert_eq!(transcript.step(LOGIN)["mcp_statuses"][0], 401, "the first request has no token");
+        let mut statuses = first_contact.iter().flat_map(|step| step["mcp_statuses"].as_array()).flatten();
+        assert_eq!(statuses.next(), Some(&json!(401)), "the first request has no token");
         let statuses = transcript.step(STEP_UP)["mcp_statuses"].as_array().context("statuses")?;
         assert!(statuses.contains(&json!(403)), "{statuses:?}");
     }
@@ -65,7 +90,7 @@ pub(crate) fn whole_way(client: Client, configuration: Configuration) -> Result<
     }
     let verdict = scene.keyward.list(&["audit", "verify"])?;
     assert_eq!(verdict["first_bad"], Value::Null, "{verdict}");
-    Ok(())
+    Ok(transcript)
 }
 
 /// A person who says no is believed.

@@ -5,7 +5,7 @@ use keyward_e2e::client::Client;
 use keyward_e2e::configuration::Configuration;
 use keyward_e2e::postgres;
 
-use crate::official_clients::{denied, whole_way};
+use crate::official_clients::{denied, whole_way, whole_way_stateless};
 
 #[test]
 fn whole_way_on_sqlite() -> Result<()> {
@@ -20,4 +20,9 @@ fn whole_way_on_postgres() -> Result<()> {
 #[test]
 fn denied_at_the_consent_page() -> Result<()> {
     denied(Client::TypeScript2)
+}
+
+#[test]
+fn whole_way_without_sessions() -> Result<()> {
+    whole_way_stateless(Client::TypeScript2)
 }
