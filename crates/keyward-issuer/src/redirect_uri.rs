@@ -79,6 +79,9 @@ impl RedirectUri {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(InvalidRedirectUri::UserInformation);
         }
+        if matches!(url.scheme(), "http" | "https") && !is_spelled_out(text) {
+            return Err(InvalidRedirectUri::NotAbsolute);
+        }
         let kind = match url.scheme() {
             "https" => RedirectKind::Https,
             "http" if is_loopback(&url) => RedirectKind::Loopback,
@@ -137,6 +140,15 @@ impl RedirectUri {
         };
         format!("{text}{separator}{encoded}")
     }
+}
+
+/// Whether an `http` or `https` URI is written as RFC 3986 §3 has it. URL parsers of browsers mend missing slashes,
+/// backslashes and an empty user name, each in its own way and by what page they are on: as a `Location`, such a text may
+/// lead elsewhere than to the host that it was checked for.
+fn is_spelled_out(text: &str) -> bool {
+    let after_scheme = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//"));
+    let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
+    !text.contains('\\') && !authority.is_empty() && !authority.contains('@')
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -40,6 +40,14 @@ fn what_must_not_be_sent_a_code_is_refused() {
         "http://localhost.evil.example/cb",
         "http://localhost@evil.example/cb",
         "https://u:p@example.com/cb",
+        "https:example.com/cb",
+        "https:/example.com/cb",
+        "https:///example.com/cb",
+        "https:\\\\example.com\\cb",
+        "https://@example.com/cb",
+        "http:127.0.0.1/cb",
+        "http://127.0.0.1:1\\cb",
+        "http://:@127.0.0.1/cb",
         "https://example.com/cb#fragment",
         "https://example.com/cb#",
         "https://example.com/a b",
@@ -81,6 +89,8 @@ fn the_port_of_a_loopback_uri_is_free() {
         ("http://localhost/callback", "https://localhost:49152/callback"),
         ("http://localhost/callback", "http://localhost:49152@evil.example/callback"),
         ("http://localhost/callback", "http://localhost:1/callback?x"),
+        ("http://127.0.0.1/cb", "http:127.0.0.1:1/cb"),
+        ("http://127.0.0.1/cb", "http:/\\127.0.0.1:1/cb"),
         ("https://localhost/callback", "https://localhost:2/callback"),
     ] {
         assert!(!chosen(&[registered], other), "{registered} {other}");
