@@ -2,20 +2,26 @@
 
 use url::{Host, Url};
 
-/// Schemes that run or read something on the person's machine, or never lead back to a client.
+/// Schemes that run or read something on the person's machine, wrap another URI, or never lead back to a client.
 const REFUSED_SCHEMES: &[&str] = &[
     "about",
     "blob",
     "chrome",
     "content",
     "data",
+    "feed",
     "file",
     "filesystem",
     "ftp",
     "intent",
+    "jar",
     "javascript",
+    "livescript",
     "mailto",
+    "mhtml",
+    "ms-msdt",
     "resource",
+    "search-ms",
     "sms",
     "tel",
     "vbscript",
