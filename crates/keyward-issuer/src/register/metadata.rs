@@ -8,6 +8,12 @@ use crate::redirect_uri::{InvalidRedirectUri, RedirectKind, RedirectUri};
 
 /// More redirect URIs than any client has.
 const MAX_REDIRECT_URIS: usize = 32;
+/// Longer than the URIs of any client are together. Strangers fill the database with these.
+const MAX_REDIRECT_URI_BYTES: usize = 8 * 1024;
+/// A longer list of scopes is left out; nothing hangs on it.
+const MAX_SCOPE_BYTES: usize = 2048;
+/// What a client may use here.
+const GRANT_TYPES: [&str; 2] = ["authorization_code", "refresh_token"];
 /// A longer name is no name.
 const MAX_NAME_CHARS: usize = 120;
 
@@ -71,7 +77,9 @@ impl AuthMethod {
 pub(crate) enum MetadataError {
     #[error("client metadata is a JSON object with members of the types that RFC 7591 gives them: {0}")]
     Malformed(String),
-    #[error("redirect_uris names at least one URI and at most {MAX_REDIRECT_URIS}")]
+    #[error(
+        "redirect_uris names one URI at least, {MAX_REDIRECT_URIS} at most, of {MAX_REDIRECT_URI_BYTES} bytes in all"
+    )]
     RedirectUris,
     #[error("redirect URI number {number}: {cause}")]
     RedirectUri { number: usize, cause: InvalidRedirectUri },
@@ -131,8 +139,8 @@ impl UnverifiedMetadata {
             application_type: application_type(self.application_type.as_deref(), &redirect_uris, &mut notes),
             redirect_uris,
             auth_method,
-            grant_types: grant_types.into_iter().filter(|grant| is_supported_grant(grant)).collect(),
-            scope: self.scope.and_then(|scope| scope.parse().ok()),
+            grant_types: supported_grants(&grant_types),
+            scope: self.scope.filter(|scope| scope.len() <= MAX_SCOPE_BYTES).and_then(|scope| scope.parse().ok()),
             links: links(self.rest),
             notes,
         })
@@ -140,7 +148,8 @@ impl UnverifiedMetadata {
 }
 
 fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
-    if texts.is_empty() || texts.len() > MAX_REDIRECT_URIS {
+    let bytes: usize = texts.iter().map(String::len).sum();
+    if texts.is_empty() || texts.len() > MAX_REDIRECT_URIS || bytes > MAX_REDIRECT_URI_BYTES {
         return Err(MetadataError::RedirectUris);
     }
     let numbered = texts.iter().enumerate();
@@ -151,8 +160,9 @@ fn redirect_uris(texts: &[String]) -> Result<Vec<RedirectUri>, MetadataError> {
         .collect()
 }
 
-fn is_supported_grant(grant: &str) -> bool {
-    matches!(grant, "authorization_code" | "refresh_token")
+/// Those of `asked` that exist here, each once however often it was said.
+fn supported_grants(asked: &[String]) -> Vec<String> {
+    GRANT_TYPES.iter().filter(|grant| asked.iter().any(|one| one == *grant)).map(|grant| (*grant).to_owned()).collect()
 }
 
 /// A client with a URI of a private scheme is a program on the person's machine and keeps no secret (RFC 8252 §8.4), so
@@ -281,6 +291,19 @@ mod tests {
         ] {
             assert_eq!(code(with(name, value)), "invalid_client_metadata", "{name}");
         }
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_whatever_was_sent() {
+        let with = |name: &str, value: Value| {
+            verified(Source::Registration, &json!({"redirect_uris": ["https://a.example/cb"], name: value}))
+        };
+        let repeated = with("grant_types", json!(vec!["authorization_code"; 9000])).expect("metadata");
+        assert_eq!(repeated.grant_types, ["authorization_code"]);
+        let many: Vec<_> = (0..9000).map(|number| number.to_string()).collect();
+        assert_eq!(with("scope", json!(many.join(" "))).expect("metadata").scope, None);
+        let long: Vec<_> = (0..9).map(|number| format!("https://a.example/{number}/{}", "x".repeat(1000))).collect();
+        assert_eq!(with("redirect_uris", json!(long)).expect_err("refused"), MetadataError::RedirectUris);
     }
 
     #[test]
