@@ -74,7 +74,7 @@ pub(crate) async fn register(
     }
     let now = issuer.clock.now();
     let metadata = UnverifiedMetadata::parse(&body)?.verify(Source::Registration)?;
-    let address = address.map(|Extension(ClientAddress(address))| address);
+    let address = address.map(|Extension(address)| address.network());
     issuer
         .registrations
         .take(address, now)

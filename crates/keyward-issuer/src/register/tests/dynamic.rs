@@ -1,3 +1,5 @@
+use std::net::IpAddr;
+
 use http::header::CONTENT_TYPE;
 use http::{Request, StatusCode};
 use keyward_core::peer::ClientAddress;
@@ -84,7 +86,7 @@ async fn what_cannot_be_registered_is_refused_as_json() {
 
 #[tokio::test]
 async fn a_flood_is_told_when_to_come_back() {
-    async fn register_from(site: &Site, address: [u8; 4]) -> crate::oauth_testing::Answer {
+    async fn register_from(site: &Site, address: impl Into<IpAddr>) -> crate::oauth_testing::Answer {
         let request = Request::post("/register")
             .header(CONTENT_TYPE, "application/json")
             .extension(ClientAddress(address.into()))
@@ -99,5 +101,13 @@ async fn a_flood_is_told_when_to_come_back() {
         assert_eq!(refused.error(), (429, "temporarily_unavailable".to_owned()));
         assert_eq!(refused.headers["retry-after"], "11");
         assert_eq!(register_from(&site, [192, 0, 2, 2]).await.status, StatusCode::CREATED);
+
+        // Whoever has one IPv6 address has all of its network.
+        for last in 0..60 {
+            let answer = register_from(&site, [0x2001, 0xdb8, 0, 0, 0, 0, 0, last]).await;
+            assert_eq!(answer.status, StatusCode::CREATED);
+        }
+        assert_eq!(register_from(&site, [0x2001, 0xdb8, 0, 0, 9, 9, 9, 9]).await.error().0, 429);
+        assert_eq!(register_from(&site, [0x2001, 0xdb8, 0, 1, 0, 0, 0, 0]).await.status, StatusCode::CREATED);
     }
 }
