@@ -4,6 +4,7 @@ pub(crate) mod dynamic;
 pub(crate) mod limit;
 pub(crate) mod metadata;
 pub(crate) mod metadata_document;
+mod room;
 
 #[cfg(test)]
 mod tests;

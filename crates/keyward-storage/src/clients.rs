@@ -185,8 +185,8 @@ pub async fn revoke(tx: &mut Transaction, client_id: &str, now: Timestamp) -> Re
 
 /// How many clients came by themselves and were never let in by anyone.
 pub async fn count_never_used(db: &Database) -> Result<i64, StorageError> {
-    let row =
-        db.query_opt("SELECT COUNT(*) FROM clients WHERE kind <> 'static' AND last_used_at IS NULL", params![]).await?;
+    let sql = "SELECT COUNT(*) FROM clients WHERE kind <> 'static' AND last_used_at IS NULL AND revoked_at IS NULL";
+    let row = db.query_opt(sql, params![]).await?;
     row.map_or(Ok(0), |row| row.get(0))
 }
 

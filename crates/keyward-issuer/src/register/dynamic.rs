@@ -16,16 +16,12 @@ use keyward_storage::{StorageError, Topic};
 use serde_json::{Map, Value, json};
 
 use super::metadata::{AuthMethod, Metadata, MetadataError, Source, UnverifiedMetadata};
+use super::room;
 use crate::audit::About;
 use crate::body::JsonBytes;
 use crate::config::Registration;
 use crate::oauth_error::OauthError;
 use crate::state::Issuer;
-
-/// How many clients may wait that nobody has let in yet.
-const MAX_NEVER_USED: i64 = 10_000;
-/// When they are too many, those older than this make room.
-const ROOM_MADE_AFTER: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RegisterError {
@@ -79,20 +75,12 @@ pub(crate) async fn register(
         .registrations
         .take(address, now)
         .map_err(|wait| RegisterError::TooMany { retry_after_seconds: wait.as_secs() + 1 })?;
-    make_room(&issuer, now).await?;
+    if !room::make(&issuer, now).await? {
+        return Err(RegisterError::TooMany { retry_after_seconds: room::MADE_AFTER.as_secs() });
+    }
     let registered = store(&issuer, &metadata, now).await?;
     let no_store = [(CACHE_CONTROL, HeaderValue::from_static("no-store"))];
     Ok((StatusCode::CREATED, no_store, Json(registered.answer(&metadata))).into_response())
-}
-
-async fn make_room(issuer: &Issuer, now: Timestamp) -> Result<(), RegisterError> {
-    if clients::count_never_used(&issuer.db).await? < MAX_NEVER_USED {
-        return Ok(());
-    }
-    match clients::reap_never_used(&issuer.db, now.minus(ROOM_MADE_AFTER)).await? {
-        0 => Err(RegisterError::TooMany { retry_after_seconds: ROOM_MADE_AFTER.as_secs() }),
-        _ => Ok(()),
-    }
 }
 
 struct Registered {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::metadata::{Metadata, MetadataError};
+use super::room;
 use crate::audit::About;
 use crate::client::{Authentication, Client, FindError, Origin};
 use crate::config::IssuerConfig;
@@ -61,6 +62,8 @@ pub(crate) enum DocumentError {
     FailedLately,
     #[error("too many documents are being fetched")]
     Busy,
+    #[error("too many new clients have come lately; try again in a minute")]
+    TooManyNew,
 }
 
 impl DocumentUrl {
@@ -103,10 +106,18 @@ pub(crate) async fn find(
         (None, Freshness::Stored) => Ok(None),
         (Some(stored), Freshness::Fresh) if is_fresh(&stored, now) => from_stored(url, &stored).map(Some),
         (stored, Freshness::Fresh) => match issuer.client_documents.fetch(&url.text, &url.url, now).await {
+            Ok(_) if stored.is_none() && !may_come(issuer, now).await? => {
+                fall_back(issuer, url, stored, DocumentError::TooManyNew, now).await.map(Some)
+            }
             Ok(fetched) => keep(issuer, url, fetched, stored.is_none(), now).await.map(Some),
             Err(error) => fall_back(issuer, url, stored, error, now).await.map(Some),
         },
     }
+}
+
+/// Whether a client that was not known may be kept: anybody can name a document, and a host has as many as it likes.
+async fn may_come(issuer: &Issuer, now: Timestamp) -> Result<bool, StorageError> {
+    Ok(issuer.client_documents.admit_new(now) && room::make(issuer, now).await?)
 }
 
 /// A copy outlives its freshness when fetching fails; where there is none, the copy that comes with Keyward is used.

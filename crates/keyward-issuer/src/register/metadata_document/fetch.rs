@@ -12,6 +12,7 @@ use url::Url;
 
 use super::DocumentError;
 use crate::config::IssuerConfig;
+use crate::register::limit::RegistrationLimit;
 use crate::register::metadata::{Metadata, Source, UnverifiedMetadata};
 
 /// The draft (§6.6) recommends 5 KB; documents with logos inlined are seen, so a good deal more is read.
@@ -40,6 +41,8 @@ pub(crate) struct ClientDocuments {
     client: Client,
     places: Semaphore,
     failures: Mutex<HashMap<String, Timestamp>>,
+    /// Apart from that of registrations, so that a flood of the one kind does not keep the other out.
+    new: RegistrationLimit,
 }
 
 impl ClientDocuments {
@@ -47,7 +50,12 @@ impl ClientDocuments {
     pub(crate) fn new(config: &IssuerConfig, tls: TlsConnector) -> Self {
         let guard = if config.allow_private_client_metadata { Guard::Any } else { Guard::PublicOnly };
         let limits = ClientConfig { guard, ports: Ports::Any, deadline: DEADLINE, max_body_bytes: MAX_BODY_BYTES };
-        Self { client: Client::new(limits, tls), places: Semaphore::new(AT_ONCE), failures: Mutex::default() }
+        Self {
+            client: Client::new(limits, tls),
+            places: Semaphore::new(AT_ONCE),
+            failures: Mutex::default(),
+            new: RegistrationLimit::default(),
+        }
     }
 
     pub(super) async fn fetch(&self, client_id: &str, url: &Url, now: Timestamp) -> Result<Fetched, DocumentError> {
@@ -63,6 +71,11 @@ impl ClientDocuments {
             self.remember_failure(client_id, now);
         }
         fetched
+    }
+
+    /// Whether a document that was not known before may be kept: so many at once, and so fast.
+    pub(in crate::register) fn admit_new(&self, now: Timestamp) -> bool {
+        self.new.take(None, now).is_ok()
     }
 
     fn failed_lately(&self, client_id: &str, now: Timestamp) -> bool {

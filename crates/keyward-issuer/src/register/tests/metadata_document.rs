@@ -158,6 +158,23 @@ async fn a_well_known_client_is_served_by_the_copy_that_is_here() {
 }
 
 #[tokio::test]
+async fn a_flood_of_documents_is_not_kept() {
+    for site in sites(development()).await {
+        let (known, new) = (DocumentServer::start().await, DocumentServer::start().await);
+        authorize(&site, &known.client_id).await;
+        while site.issuer.client_documents.admit_new(site.clock.now()) {}
+        let page = authorize(&site, &new.client_id).await;
+        assert!(page.status == StatusCode::BAD_REQUEST && page.body.contains("too many new clients"), "{}", page.body);
+        assert_eq!(site.issuer.list_clients().await.expect("clients").len(), 1);
+        // Who was there before does not notice, nor does a registration.
+        assert!(authorize(&site, &known.client_id).await.body.contains("Documented"));
+        site.public_client(&[CALLBACK]).await;
+        site.advance(1);
+        assert!(authorize(&site, &new.client_id).await.body.contains("Documented"));
+    }
+}
+
+#[tokio::test]
 async fn a_removed_document_client_stays_removed() {
     for site in sites(development()).await {
         let server = DocumentServer::start().await;
