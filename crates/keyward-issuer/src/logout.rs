@@ -37,8 +37,13 @@ pub(crate) async fn submit(
             ..AuditEvent::new(now, Action::Logout, AuditResult::Ok)
         });
     }
-    let gone = Cookie::Session.clear(&issuer.config);
-    Ok(([(header::SET_COOKIE, gone)], Redirect::to(&issuer.config.path("/login"))).into_response())
+    let mut answer = Redirect::to(&issuer.config.path("/login")).into_response();
+    // A form of another site comes without the cookie (`SameSite`), so nothing of it was checked, and must not take the
+    // cookie away either.
+    if Cookie::Session.read(&issuer.config, &headers).is_some() {
+        answer.headers_mut().insert(header::SET_COOKIE, Cookie::Session.clear(&issuer.config));
+    }
+    Ok(answer)
 }
 
 /// `GET /logout`: a link cannot log anybody out; the account page has the button.

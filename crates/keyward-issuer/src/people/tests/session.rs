@@ -109,6 +109,9 @@ async fn forms_from_elsewhere_are_refused() {
             assert_eq!(refused.status, StatusCode::FORBIDDEN, "{headers:?}");
             assert!(site.is_logged_in(&mut browser).await);
         }
+        // A browser sends no cookie with another site's form, and keeps the one that it has.
+        let without = site.browser().post_with("/logout", &[], &[("sec-fetch-site", "cross-site")]).await;
+        assert_eq!(without.header("set-cookie"), "");
         // Another person's token is as good as none.
         let eve = site.member("eve@example.com").await;
         let hers = site.csrf(&eve).await;
