@@ -63,6 +63,10 @@ pub(crate) enum FindError {
 
 /// The client of this id; `None` when there is none or it was removed.
 pub(crate) async fn find(issuer: &Issuer, client_id: &str, freshness: Freshness) -> Result<Option<Client>, FindError> {
+    // No id has a NUL, and the databases take none.
+    if client_id.contains('\0') {
+        return Ok(None);
+    }
     if let Some(url) = DocumentUrl::parse(&issuer.config, client_id) {
         return metadata_document::find(issuer, &url, freshness).await;
     }

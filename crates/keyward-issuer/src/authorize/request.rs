@@ -101,6 +101,10 @@ impl UnverifiedAuthorizeRequest {
         use ReturnedError::InvalidRequest;
         let parameters = &self.parameters;
         parameters.once_each().map_err(|duplicate| ReturnedError::Duplicate(duplicate.0))?;
+        // It is kept as it comes, and the databases take none.
+        if parameters.get("nonce").is_some_and(|nonce| nonce.contains('\0')) {
+            return Err(InvalidRequest("nonce has a NUL in it"));
+        }
         if parameters.get("request").is_some() {
             return Err(ReturnedError::RequestNotSupported);
         }

@@ -70,6 +70,7 @@ async fn nothing_is_sent_to_an_address_that_is_not_the_clients() {
             [("redirect_uri", "https://client.example/callback/")],
             [("redirect_uri", "")],
             [("client_id", "0198c7b4-0000-7000-8000-000000000000")],
+            [("client_id", "a\0b")],
             [("client_id", "")],
         ] {
             assert!(is_page_without_redirect(&authorize(&site, &client_id, &more).await), "{more:?}");
@@ -101,6 +102,7 @@ async fn a_request_that_cannot_be_served_goes_back_with_the_reason() {
             ("scope", "typo", "invalid_scope"),
             ("request", "ey", "request_not_supported"),
             ("request_uri", "https://a.example", "request_uri_not_supported"),
+            ("nonce", "a\0b", "invalid_request"),
             ("prompt", "none login", "invalid_request"),
             ("prompt", "none", "consent_required"),
         ] {

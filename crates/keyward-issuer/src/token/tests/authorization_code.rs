@@ -122,6 +122,7 @@ async fn clients_authenticate_in_one_way() {
         let unknown = site.exchange("0198c7b4-0000-7000-8000-000000000000", "kwc_x").await;
         assert_eq!(unknown.error(), (401, "invalid_client".to_owned()));
         assert!(unknown.headers.contains_key("www-authenticate"));
+        assert_eq!(site.exchange("a\0b", "kwc_x").await.error(), (401, "invalid_client".to_owned()));
 
         let registered = site.register(&json!({"redirect_uris": [CALLBACK]})).await;
         let (client_id, secret) = (registered.text("client_id"), registered.text("client_secret"));
