@@ -1,7 +1,7 @@
 //! Parameters of a request, from its query or its form body (RFC 6749 §3.1, §3.2, appendix B).
 
-use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 
 use url::form_urlencoded;
 
@@ -10,7 +10,7 @@ use url::form_urlencoded;
 pub(crate) struct Parameters {
     values: BTreeMap<String, String>,
     resources: Vec<String>,
-    duplicate: Option<String>,
+    duplicates: BTreeSet<String>,
 }
 
 /// A parameter that may come once came twice.
@@ -38,7 +38,7 @@ impl Parameters {
         }
         match self.values.entry(name) {
             Entry::Vacant(vacant) => drop(vacant.insert(value)),
-            Entry::Occupied(occupied) => drop(self.duplicate.get_or_insert_with(|| occupied.key().clone())),
+            Entry::Occupied(occupied) => drop(self.duplicates.insert(occupied.key().clone())),
         }
     }
 
@@ -54,7 +54,7 @@ impl Parameters {
 
     /// Refuses parameters that came twice (RFC 6749 §3.1).
     pub(crate) fn once_each(&self) -> Result<(), Duplicate> {
-        match &self.duplicate {
+        match self.duplicates.first() {
             Some(name) => Err(Duplicate(name.clone())),
             None => Ok(()),
         }
@@ -66,13 +66,13 @@ impl Parameters {
         encoder.extend_pairs(&self.values);
         encoder.extend_pairs(self.resources.iter().map(|resource| ("resource", resource)));
         // One that came twice must be seen to have come twice.
-        encoder.extend_pairs(self.duplicate.iter().map(|name| (name, self.get(name).unwrap_or_default())));
+        encoder.extend_pairs(self.duplicates.iter().map(|name| (name, self.get(name).unwrap_or_default())));
         encoder.finish()
     }
 
     /// Whether `name` came twice.
     pub(crate) fn has_duplicate(&self, name: &str) -> bool {
-        self.duplicate.as_deref() == Some(name)
+        self.duplicates.contains(name)
     }
 }
 

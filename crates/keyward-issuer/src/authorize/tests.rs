@@ -79,6 +79,9 @@ async fn nothing_is_sent_to_an_address_that_is_not_the_clients() {
             let query = authorize_query(&client_id, &[]);
             let twice = site.browse(&format!("/authorize?{query}&{name}=https://evil.example/cb")).await;
             assert!(is_page_without_redirect(&twice), "{name}");
+            // Also behind another one that is there twice.
+            let hidden = format!("/authorize?{query}&x=1&x=2&{name}=https://evil.example/cb");
+            assert!(is_page_without_redirect(&site.browse(&hidden).await), "{name}");
         }
         let loopback = [("redirect_uri", "http://localhost:49152/callback")];
         let page = authorize(&site, &client_id, &loopback).await;
