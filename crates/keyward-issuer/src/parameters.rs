@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use url::form_urlencoded;
 
+/// More spellings of one resource than any client sends. Each is compared with all others, and then parsed.
+const MAX_RESOURCES: usize = 16;
+
 /// The parameters of one request. Those without a value count as left out, as RFC 6749 §3.1 demands.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
@@ -31,10 +34,13 @@ impl Parameters {
     fn add(&mut self, name: String, value: String) {
         // RFC 8707 §2 lets `resource` come several times.
         if name == "resource" {
-            if !self.resources.contains(&value) {
-                self.resources.push(value);
+            if self.resources.contains(&value) {
+                return;
             }
-            return;
+            return match self.resources.len() {
+                ..MAX_RESOURCES => self.resources.push(value),
+                _ => drop(self.duplicates.insert(name)),
+            };
         }
         match self.values.entry(name) {
             Entry::Vacant(vacant) => drop(vacant.insert(value)),
@@ -96,5 +102,9 @@ mod tests {
         let parameters = Parameters::parse(b"resource=https://a&resource=https://b&resource=https://a");
         assert_eq!(parameters.resources(), ["https://a", "https://b"]);
         assert_eq!(parameters.once_each(), Ok(()));
+        let flood: Vec<_> = (0..20_000).map(|number| format!("resource={number}")).collect();
+        let flood = Parameters::parse(flood.join("&").as_bytes());
+        assert_eq!(flood.resources().len(), MAX_RESOURCES);
+        assert_eq!(flood.once_each(), Err(Duplicate("resource".to_owned())));
     }
 }
