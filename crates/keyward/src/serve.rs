@@ -20,11 +20,11 @@ use keyward_gateway::{Gateway, Worker};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Loaded};
+use crate::telemetry;
 use crate::wiring::layout::Layout;
 use crate::wiring::rooms::Rooms;
 use crate::wiring::verifier::{self, Live};
 use crate::wiring::{self, gateway};
-use crate::{hardening, telemetry};
 
 use background::Keeper;
 use client_address::TrustedProxies;
@@ -64,7 +64,6 @@ pub(crate) fn serve(
     stop: CancellationToken,
     when_ready: impl AsyncFnOnce(&Serving<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    hardening::forbid_core_dumps();
     let section = &loaded.config.server;
     let workers = section.worker_threads.map_or_else(default_workers, usize::from);
     // First of all, so that nothing is touched when the port is taken; calls wait in the backlog until all is open.

@@ -10,7 +10,7 @@ use keyward_vault::Vault;
 
 use super::{audit, storage, vault};
 use crate::config::{self, Loaded};
-use crate::telemetry;
+use crate::{hardening, telemetry};
 
 /// The database and the cabinet, open.
 pub(crate) struct Cabinet {
@@ -24,6 +24,8 @@ pub(crate) struct Cabinet {
 impl Cabinet {
     /// Opens the database, brings it up to date, opens the cabinet; each refuses with what is wrong and what to do.
     pub(crate) async fn open(loaded: &Loaded) -> anyhow::Result<Self> {
+        // Before the first secret is in memory, whichever command it is for.
+        hardening::forbid_core_dumps();
         let (clock, random) = (Clock::System, Random::system());
         let database = storage::open_and_migrate(loaded, &clock).await?;
         let audit = audit::start(&database, &random);
@@ -45,4 +47,22 @@ pub(crate) fn with_cabinet(
         cabinet.audit.flush().await;
         done
     })
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, dumpable_behavior};
+
+    use super::*;
+
+    #[test]
+    fn a_process_that_opens_the_cabinet_leaves_no_core_dump() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("keyward.toml");
+        std::fs::write(&file, "[storage]\nurl = \"sqlite:keyward.db\"\n").expect("a configuration");
+        let loaded = config::load(Some(&file)).expect("loaded");
+        let runtime = crate::wiring::runtime().expect("a runtime");
+        runtime.block_on(Cabinet::open(&loaded)).expect("open");
+        assert_eq!(dumpable_behavior().expect("known"), DumpableBehavior::NotDumpable);
+    }
 }
