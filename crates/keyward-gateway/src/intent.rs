@@ -69,7 +69,8 @@ pub(crate) async fn read(server: &Server, head: &Parts, body: &mut Unread, limit
     if body.size_hint().lower() > limits.max_body_bytes {
         return Err(too_large);
     }
-    if head.method != Method::POST || body.is_end_stream() {
+    // Where a rule decides, an empty body is looked at like any other: the headers beside it may name a call.
+    if head.method != Method::POST || server.tools().is_empty() && body.is_end_stream() {
         return Ok(Intent { messages: None, body: UpstreamBody::Whole(None) });
     }
     let mut arriving = Arriving { rest: body, left: limits.max_body_bytes, limit: limits.max_body_bytes };

@@ -45,6 +45,7 @@ fn no_disguise_hides_a_tool() {
             ),
             (r#"{"method":"tools/call","params":{"name":"delete_x"}}"#, "insufficient_scope"),
             (r#"{"id":1,"method":"tools/call"}"#, "invalid_message"),
+            ("", "invalid_message"),
             ("{\"id\":1,\"method\":\"ping\"}\n{\"id\":1,\"method\":\"tools/call\"}", "invalid_message"),
         ] {
             assert_eq!(send("application/json", body).await.reason(), reason, "{body}");
