@@ -7,6 +7,7 @@ mod dispatch;
 mod health;
 mod listen;
 mod ready;
+mod request_body;
 mod stop;
 mod worker;
 

@@ -15,6 +15,7 @@ use tower::ServiceExt;
 
 use super::body::AnswerBody;
 use super::client_address::TrustedProxies;
+use super::request_body::{ARRIVES_WITHIN, TimedBody};
 use super::worker::Answer;
 
 /// What all workers share.
@@ -54,7 +55,7 @@ async fn page(pages: Router, client: ClientAddress, request: Request<Incoming>) 
     let started = Instant::now();
     let method = request.method().clone();
     let place = place(request.uri().path()).to_owned();
-    let mut request = request.map(PageBody::new);
+    let mut request = request.map(|body| PageBody::new(TimedBody::new(body, ARRIVES_WITHIN)));
     request.extensions_mut().insert(client);
     let Ok(response) = pages.oneshot(request).await;
     let status = response.status();
