@@ -97,7 +97,7 @@ fn the_database_is_corrupt() -> Result<()> {
         let _ = fs::remove_file(keyward.path(name));
     }
     fs::write(keyward.path("keyward.db"), &garbage)?;
-    says(&keyward, &["database", "damaged"])?;
+    says(&keyward, &["keyward.db", "damaged"])?;
     assert_eq!(fs::read(keyward.path("keyward.db"))?, garbage, "it is left as it is, for whoever can mend it");
     Ok(())
 }

@@ -10,7 +10,13 @@ use crate::config::{Loaded, StorageUrl, TextValue};
 pub(crate) async fn open(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
     let storage = &loaded.config.storage;
     let config = StorageConfig { url: url(loaded, &storage.url.0)?, max_connections: storage.max_connections.into() };
-    Ok(Database::open(&config, clock.clone()).await?)
+    let named = named(&config.url);
+    Database::open(&config, clock.clone()).await.context(named)
+}
+
+/// Which database an error is about; of a server nothing is repeated, its URL may hold a password.
+fn named(url: &str) -> String {
+    url.strip_prefix("sqlite:").map_or_else(|| "[storage] url".to_owned(), |path| format!("database file {path}"))
 }
 
 /// Opens the database for a look; it must have this version's schema.
@@ -30,7 +36,10 @@ pub(crate) async fn open_prepared(loaded: &Loaded, clock: &Clock) -> anyhow::Res
 /// Opens the database and brings it to this version's schema.
 pub(crate) async fn open_and_migrate(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
     let database = open(loaded, clock).await?;
-    database.migrate().await?;
+    database
+        .migrate()
+        .await
+        .with_context(|| url(loaded, &loaded.config.storage.url.0).map(|url| named(&url)).unwrap_or_default())?;
     Ok(database)
 }
 
