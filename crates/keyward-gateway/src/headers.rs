@@ -1,7 +1,9 @@
 //! Which headers go on, in each direction (RFC 9110 §7.6.1). What is not refused here passes, as the RFC asks of
 //! intermediaries: `Mcp-Param-*` and whatever comes after it need no change here.
 
-use http::header::{ACCEPT_ENCODING, CONNECTION, HeaderMap, HeaderName, HeaderValue};
+use http::header::{
+    ACCEPT_ENCODING, CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING,
+};
 
 /// The headers of a client's request that may go upstream. Being built of what passes, rather than stripped of what does
 /// not, it has no place that a client's credential could be left in.
@@ -36,6 +38,10 @@ impl PassedHeaders {
 
 /// Takes out of an upstream's answer what is not for the client.
 pub(crate) fn strip_answer(headers: &mut HeaderMap) {
+    // RFC 9112 §6.3: a length beside a coding is not the body's, and must not be passed on.
+    if headers.contains_key(TRANSFER_ENCODING) {
+        headers.remove(CONTENT_LENGTH);
+    }
     let nominated = Nominated::of(headers);
     while let Some(name) = headers.keys().find(|name| !comes_down(name.as_str()) || nominated.contains(name)).cloned() {
         headers.remove(name);
@@ -180,6 +186,13 @@ mod tests {
         ];
         let passed = PassedHeaders::of(map(&sent)).into_map();
         assert_eq!(passed, map(&[("accept-encoding", "identity")]));
+    }
+
+    #[test]
+    fn a_length_that_is_not_the_bodys_stays_here() {
+        let mut answer = map(&[("content-length", "5"), ("transfer-encoding", "chunked"), ("date", "x")]);
+        strip_answer(&mut answer);
+        assert_eq!(answer, map(&[("date", "x")]));
     }
 
     #[test]
