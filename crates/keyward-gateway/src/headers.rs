@@ -66,6 +66,26 @@ fn is_hop_by_hop(name: &str) -> bool {
     )
 }
 
+/// What the headers begin with by which proxies and identity-aware gateways tell a server who the user is, or a server is
+/// told whom to act for.
+const IDENTITIES: [&str; 15] = [
+    "cf-access-",
+    "impersonate-",
+    "remote-",
+    "ssl-client-",
+    "tailscale-user-",
+    "x-amzn-oidc-",
+    "x-authenticated-",
+    "x-authentik-",
+    "x-client-cert",
+    "x-envoy-",
+    "x-goog-authenticated-",
+    "x-goog-iap-",
+    "x-ms-client-principal",
+    "x-ssl-client-",
+    "x-webauth-",
+];
+
 fn goes_up(name: &str) -> bool {
     match name {
         // Credentials: they are for us, and the cookies are our own login's.
@@ -82,9 +102,12 @@ fn goes_up(name: &str) -> bool {
         // Another request than the one that was decided on.
         "x-http-method" | "x-http-method-override" | "x-method-override" | "x-rewrite-url" => false,
         // Who the user is, by some proxies' word.
-        "remote-user" | "x-remote-user" | "x-user" | "x-forwarded" => false,
+        "x-remote-user" | "x-user" | "x-user-id" | "x-user-email" | "x-user-groups" | "x-forwarded" => false,
+        // In whose name to act, where the credential may act for others: it is the gateway's, and the wish the client's.
+        "sudo" | "x-sudo" | "on-behalf-of" | "x-on-behalf-of" => false,
         _ => {
             !is_hop_by_hop(name)
+                && !IDENTITIES.iter().any(|family| name.starts_with(family))
                 && !name.starts_with("x-forwarded-")
                 && !name.starts_with("x-original-")
                 && !name.starts_with("x-auth-request-")
@@ -172,6 +195,14 @@ mod tests {
             ("x_api_key", "a"),
             ("x-forwarded-for", "10.0.0.1"),
             ("x-forwarded-user", "root"),
+            ("remote-groups", "root"),
+            ("x-webauth-user", "root"),
+            ("cf-access-authenticated-user-email", "root@example.com"),
+            ("x-ms-client-principal-name", "root"),
+            ("x-goog-authenticated-user-email", "root@example.com"),
+            ("x-envoy-original-path", "/admin"),
+            ("impersonate-user", "root"),
+            ("sudo", "root"),
             ("forwarded", "for=10.0.0.1"),
             ("x-http-method-override", "DELETE"),
             ("host", "kw.example"),
