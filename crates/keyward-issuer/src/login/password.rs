@@ -1,10 +1,10 @@
 //! Passwords at rest: Argon2id (RFC 9106) in PHC strings, made and checked away from the threads that serve.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Params, PasswordHasher, PasswordVerifier, Version};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use keyward_core::random::{Random, RandomFailed};
 use keyward_core::secret::Secret;
 use tokio::sync::Semaphore;
@@ -13,6 +13,7 @@ use tokio::sync::Semaphore;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
+const HASH_BYTES: usize = 32;
 
 /// A stored hash that asks for more than this did not come from here, and is not worth the memory.
 const MEMORY_KIB_LIMIT: u32 = 256 * 1024;
@@ -23,10 +24,16 @@ const AT_ONCE: usize = 2;
 /// How long a login waits for its turn.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What one computation works in.
+type Memory = Vec<Block>;
+
 /// Makes and checks password hashes. Clones share their turns.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Passwords {
     turns: Arc<Semaphore>,
+    /// As many as there were computations at once. Given back to the allocator, so large a piece would stay with the
+    /// process all the same, and once more for each thread that ever computed.
+    memories: Arc<Mutex<Vec<Memory>>>,
     /// Checked where there is no account, so that the answer takes as long.
     decoy: Arc<str>,
 }
@@ -63,23 +70,23 @@ pub enum PasswordError {
     GivenUp,
 }
 
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Passwords")
+    }
+}
+
 impl Passwords {
     /// With the parameters of this release.
     pub fn new(random: &Random) -> Result<Self, PasswordError> {
-        let decoy = PasswordHash {
-            algorithm: ARGON2ID_IDENT,
-            version: Some(Version::V0x13.into()),
-            params: ParamsString::try_from(&current())?,
-            salt: Some(Salt::new(&random.bytes::<16>()?).map_err(|_| PasswordError::Corrupt)?),
-            hash: Some(Output::new(&random.bytes::<32>()?).map_err(|_| PasswordError::Corrupt)?),
-        };
-        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), decoy: decoy.to_string().into() })
+        let decoy = phc(&random.bytes::<16>()?, &random.bytes::<HASH_BYTES>()?)?;
+        Ok(Self { turns: Arc::new(Semaphore::new(AT_ONCE)), memories: Arc::default(), decoy: decoy.into() })
     }
 
     /// The PHC string to store for a new password.
     pub async fn hash(&self, password: Secret, random: &Random) -> Result<String, PasswordError> {
         let salt = random.bytes::<16>()?;
-        self.compute(move || hash(&password, &salt)).await
+        self.compute(move |memory| hash(&password, &salt, memory)).await
     }
 
     /// Compares a password with what is stored, or with a decoy where nothing is.
@@ -91,35 +98,41 @@ impl Passwords {
     ) -> Result<Verdict, PasswordError> {
         let salt = random.bytes::<16>()?;
         let decoy = Arc::clone(&self.decoy);
-        self.compute(move || {
+        self.compute(move |memory| {
             let hashed = PasswordHash::new(stored.as_deref().unwrap_or(&decoy)).map_err(|_| PasswordError::Corrupt)?;
-            let params = Params::try_from(&hashed).map_err(|_| PasswordError::Corrupt)?;
-            if params.m_cost() > MEMORY_KIB_LIMIT {
+            let engine = engine_of(&hashed)?;
+            let (Some(own_salt), Some(expected)) = (&hashed.salt, &hashed.hash) else {
                 return Err(PasswordError::Corrupt);
+            };
+            let mut found = vec![0; expected.len()];
+            fill(&engine, &password, own_salt, &mut found, memory)?;
+            let right = aws_lc_rs::constant_time::verify_slices_are_equal(&found, expected.as_bytes()).is_ok();
+            if !right || stored.is_none() {
+                return Ok(Verdict::Wrong);
             }
-            match PasswordVerifier::<PasswordHash>::verify_password(&engine(), password.expose_secret(), &hashed) {
-                Ok(()) if stored.is_none() => Ok(Verdict::Wrong),
-                Ok(()) => {
-                    let outdated = hashed.algorithm != ARGON2ID_IDENT || !same_cost(&params, &current());
-                    let upgraded = outdated.then(|| hash(&password, &salt)).transpose()?;
-                    Ok(Verdict::Right { upgraded })
-                }
-                Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
-                Err(other) => Err(other.into()),
-            }
+            let outdated = hashed.algorithm != ARGON2ID_IDENT || !same_cost(engine.params(), &current());
+            let upgraded = outdated.then(|| hash(&password, &salt, memory)).transpose()?;
+            Ok(Verdict::Right { upgraded })
         })
         .await
     }
 
     async fn compute<T: Send + 'static>(
         &self,
-        work: impl FnOnce() -> Result<T, PasswordError> + Send + 'static,
+        work: impl FnOnce(&mut Memory) -> Result<T, PasswordError> + Send + 'static,
     ) -> Result<T, PasswordError> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turns).acquire_owned()).await;
         let turn = turn.map_err(|_| PasswordError::Busy)?.map_err(|_| PasswordError::GivenUp)?;
         // The turn goes with the work: a browser that hangs up must not let another computation start beside this one.
+        let memories = Arc::clone(&self.memories);
         let result = tokio::task::spawn_blocking(move || {
-            let result = work();
+            let mut memory = memories.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+            let result = work(&mut memory);
+            // Nothing of a password stays in what is kept, and nothing is kept that is larger than what we ask for.
+            memory.truncate(current().block_count());
+            memory.shrink_to_fit();
+            memory.fill(Block::new());
+            memories.lock().unwrap_or_else(PoisonError::into_inner).push(memory);
             drop(turn);
             result
         });
@@ -127,13 +140,49 @@ impl Passwords {
     }
 }
 
-fn hash(password: &Secret, salt: &[u8]) -> Result<String, PasswordError> {
-    let hashed: PasswordHash = engine().hash_password_with_salt(password.expose_secret(), salt)?;
+fn hash(password: &Secret, salt: &[u8], memory: &mut Memory) -> Result<String, PasswordError> {
+    let engine = Argon2::new(Algorithm::Argon2id, Version::V0x13, current());
+    let mut output = [0; HASH_BYTES];
+    fill(&engine, password, salt, &mut output, memory)?;
+    phc(salt, &output)
+}
+
+fn fill(
+    engine: &Argon2<'_>,
+    password: &Secret,
+    salt: &[u8],
+    output: &mut [u8],
+    memory: &mut Memory,
+) -> Result<(), PasswordError> {
+    let blocks = engine.params().block_count();
+    if memory.len() < blocks {
+        memory.resize(blocks, Block::new());
+    }
+    let filled = engine.hash_password_into_with_memory(password.expose_secret(), salt, output, &mut memory[..blocks]);
+    Ok(filled.map_err(argon2::password_hash::Error::from)?)
+}
+
+/// The PHC string of a hash that was made here.
+fn phc(salt: &[u8], output: &[u8]) -> Result<String, PasswordError> {
+    let hashed = PasswordHash {
+        algorithm: ARGON2ID_IDENT,
+        version: Some(Version::V0x13.into()),
+        params: ParamsString::try_from(&current())?,
+        salt: Some(Salt::new(salt).map_err(|_| PasswordError::Corrupt)?),
+        hash: Some(Output::new(output).map_err(|_| PasswordError::Corrupt)?),
+    };
     Ok(hashed.to_string())
 }
 
-fn engine() -> Argon2<'static> {
-    Argon2::new(Algorithm::Argon2id, Version::V0x13, current())
+/// What a stored hash was made by.
+fn engine_of(hashed: &PasswordHash) -> Result<Argon2<'static>, PasswordError> {
+    let params = Params::try_from(hashed).map_err(|_| PasswordError::Corrupt)?;
+    if params.m_cost() > MEMORY_KIB_LIMIT {
+        return Err(PasswordError::Corrupt);
+    }
+    let algorithm = Algorithm::try_from(hashed.algorithm.as_str()).map_err(|_| PasswordError::Corrupt)?;
+    let version = hashed.version.map(Version::try_from).transpose().map_err(|_| PasswordError::Corrupt)?;
+    Ok(Argon2::new(algorithm, version.unwrap_or_default(), params))
 }
 
 fn current() -> Params {
@@ -146,6 +195,8 @@ fn same_cost(a: &Params, b: &Params) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use argon2::PasswordHasher;
+
     use super::*;
 
     fn secret(text: &str) -> Secret {
@@ -185,6 +236,25 @@ mod tests {
         for junk in ["", "plain", "$argon2id$v=19$m=4194304,t=2,p=1$MDEyMzQ1Njc4OWFiY2RlZg$c2hvcnRzaG9ydHNob3J0"] {
             let result = passwords.verify(secret("x"), Some(junk.to_owned()), &random).await;
             assert!(matches!(result, Err(PasswordError::Corrupt)), "{junk}: {result:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn computations_share_the_memory_of_those_before() {
+        let random = Random::system();
+        let passwords = Passwords::new(&random).expect("passwords");
+        let logins = (0..4 * AT_ONCE).map(|_| {
+            let (passwords, random) = (passwords.clone(), random.clone());
+            tokio::spawn(async move { passwords.verify(secret("x"), None, &random).await })
+        });
+        for login in logins.collect::<Vec<_>>() {
+            assert_eq!(login.await.expect("no panic").expect("verdict"), Verdict::Wrong);
+        }
+        let kept = passwords.memories.lock().expect("no panic");
+        assert!((1..=AT_ONCE).contains(&kept.len()), "{}", kept.len());
+        for memory in kept.iter() {
+            assert_eq!(memory.len(), current().block_count());
+            assert!(memory.iter().all(|block| block.as_ref().iter().all(|word| *word == 0)), "wiped");
         }
     }
 }
