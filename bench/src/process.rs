@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 /// Where what is measured runs.
 pub(crate) const SERVER_CORE: &str = "0";
@@ -21,6 +21,8 @@ pub(crate) struct Server {
 impl Server {
     /// Starts `command` (program first) pinned to `core`, and waits until `port` takes connections.
     pub(crate) fn start(core: &str, command: &[String], directory: &Path, port: u16) -> Result<Self> {
+        // Whatever listens there would be measured in its place.
+        ensure!(TcpStream::connect(("127.0.0.1", port)).is_err(), "port {port} is taken: end what listens there");
         let log = File::options().create(true).append(true).open(directory.join("servers.log"))?;
         let child = Command::new("taskset")
             .args(["-c", core])
