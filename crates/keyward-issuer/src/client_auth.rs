@@ -129,6 +129,8 @@ fn form_decode(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn basic(plain: &str) -> HeaderValue {
@@ -157,6 +159,30 @@ mod tests {
         for malformed in ["Bearer x", "Basic !", "Basic", "Basic YQ=="] {
             let header = HeaderValue::from_static(malformed);
             assert!(matches!(parsed(Some(header), ""), Err(ClientAuthError::MalformedHeader)), "{malformed}");
+        }
+    }
+    proptest! {
+        #[test]
+        fn any_header_is_read_without_harm(bytes in prop::collection::vec(0x20_u8..=0xff, 0..64), body in "\\PC{0,32}") {
+            for start in [&b"Basic "[..], b"basic  ", b""] {
+                let Ok(header) = HeaderValue::from_bytes(&[start, &bytes[..]].concat()) else { continue };
+                let _ = parsed(Some(header), &body);
+            }
+        }
+
+        #[test]
+        fn any_bytes_in_base64_are_read_without_harm(bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            let header: HeaderValue = format!("Basic {}", STANDARD.encode(&bytes)).parse().expect("header");
+            let read = parsed(Some(header), "");
+            prop_assert!(read.is_err() || bytes.contains(&b':'));
+        }
+
+        #[test]
+        fn every_id_and_secret_gets_through(client_id in "\\PC{0,24}", secret in "\\PC{1,24}") {
+            let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+            let pair = [encoded(&client_id), encoded(&secret)].join(":");
+            let read = parsed(Some(basic(&pair)), "").expect("credentials");
+            prop_assert_eq!(read, (client_id, Some(secret)));
         }
     }
 }

@@ -27,12 +27,12 @@ impl Cookie {
 
     /// Its value in a request: the first of that name which has the form of a session token.
     pub(crate) fn read(self, config: &IssuerConfig, headers: &HeaderMap) -> Option<PlainToken> {
-        let name = self.name(config);
-        let pairs = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+        // Cookies of other programs on the same host may have bytes that are no text; ours stand beside them.
+        let pairs =
+            headers.get_all(header::COOKIE).into_iter().flat_map(|pairs| pairs.as_bytes().split(|b| *b == b';'));
         pairs
-            .flat_map(|pairs| pairs.split(';'))
-            .filter_map(|pair| pair.trim().split_once('='))
-            .filter(|(key, _)| *key == name)
+            .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
+            .filter(|(key, _)| *key == self.name(config))
             .find_map(|(_, value)| PlainToken::parse(TokenKind::Session, value))
     }
 
@@ -60,6 +60,7 @@ impl Cookie {
 #[cfg(test)]
 mod tests {
     use keyward_core::random::Random;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -94,5 +95,30 @@ mod tests {
         let read = Cookie::Session.read(&config, &headers).expect("the well-formed one");
         assert_eq!(read.expose_secret(), token.expose_secret());
         assert!(Cookie::Visit.read(&config, &headers).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(0x20_u8..=0xff, 0..64)) {
+            let Ok(value) = HeaderValue::from_bytes(&[b"keyward_session=", &bytes[..]].concat()) else { return Ok(()) };
+            let headers = HeaderMap::from_iter([(header::COOKIE, value)]);
+            prop_assert!(Cookie::Session.read(&config("http://127.0.0.1:8080"), &headers).is_none());
+        }
+
+        #[test]
+        fn ours_is_found_whatever_stands_beside_it(
+            before in prop::collection::vec(prop::collection::vec(0x20_u8..=0xfe, 0..12), 0..4),
+            after in prop::collection::vec(prop::collection::vec(0x20_u8..=0xfe, 0..12), 0..4),
+            https in any::<bool>(),
+        ) {
+            let config = config(if https { "https://h" } else { "http://127.0.0.1:8080" });
+            let token = PlainToken::generate(TokenKind::Session, &Random::system()).expect("random");
+            let own = format!("{}={}", Cookie::Session.name(&config), token.expose_secret()).into_bytes();
+            let pairs: Vec<_> = before.into_iter().chain([own]).chain(after).collect();
+            let bytes: Vec<_> = pairs.join(&b"; "[..]).into_iter().filter(|b| *b != 0x7f).collect();
+            let value = HeaderValue::from_bytes(&bytes).expect("header");
+            let read = Cookie::Session.read(&config, &HeaderMap::from_iter([(header::COOKIE, value)])).expect("ours");
+            prop_assert_eq!(read.expose_secret(), token.expose_secret());
+        }
     }
 }

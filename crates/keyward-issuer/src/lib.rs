@@ -60,3 +60,7 @@ pub mod testing;
 
 pub use config::IssuerConfig;
 pub use state::{Issuer, IssuerState, StartError};
+
+/// What `cargo fuzz` drives: the parsers of what strangers send.
+#[doc(hidden)]
+pub mod fuzzing;

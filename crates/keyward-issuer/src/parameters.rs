@@ -34,13 +34,14 @@ impl Parameters {
     fn add(&mut self, name: String, value: String) {
         // RFC 8707 §2 lets `resource` come several times.
         if name == "resource" {
-            if self.resources.contains(&value) {
-                return;
+            // One too many is kept, so that it is one too many also where this is read again.
+            if self.resources.len() <= MAX_RESOURCES && !self.resources.contains(&value) {
+                self.resources.push(value);
             }
-            return match self.resources.len() {
-                ..MAX_RESOURCES => self.resources.push(value),
-                _ => drop(self.duplicates.insert(name)),
-            };
+            if self.resources.len() > MAX_RESOURCES {
+                self.duplicates.insert(name);
+            }
+            return;
         }
         match self.values.entry(name) {
             Entry::Vacant(vacant) => drop(vacant.insert(value)),
@@ -84,6 +85,8 @@ impl Parameters {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -104,7 +107,48 @@ mod tests {
         assert_eq!(parameters.once_each(), Ok(()));
         let flood: Vec<_> = (0..20_000).map(|number| format!("resource={number}")).collect();
         let flood = Parameters::parse(flood.join("&").as_bytes());
-        assert_eq!(flood.resources().len(), MAX_RESOURCES);
+        assert_eq!(flood.resources().len(), MAX_RESOURCES + 1);
         assert_eq!(flood.once_each(), Err(Duplicate("resource".to_owned())));
+    }
+
+    fn encoded(pairs: &[(String, String)]) -> String {
+        form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish()
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_and_what_is_written_is_read_again(bytes in prop::collection::vec(any::<u8>(), 0..256)) {
+            let parameters = Parameters::parse(&bytes);
+            let again = Parameters::parse(parameters.encoded().as_bytes());
+            prop_assert_eq!(&again.values, &parameters.values);
+            prop_assert_eq!(&again.resources, &parameters.resources);
+            prop_assert_eq!(&again.duplicates, &parameters.duplicates);
+            prop_assert!(parameters.values.values().chain(&parameters.resources).all(|value| !value.is_empty()));
+        }
+
+        #[test]
+        fn too_many_resources_stay_too_many(count in 0..3 * MAX_RESOURCES) {
+            let named: Vec<_> = (0..count).map(|number| format!("resource={number}")).collect();
+            let parameters = Parameters::parse(named.join("&").as_bytes());
+            prop_assert_eq!(parameters.once_each().is_err(), count > MAX_RESOURCES);
+            let again = Parameters::parse(parameters.encoded().as_bytes());
+            prop_assert_eq!(again.once_each(), parameters.once_each());
+        }
+
+        #[test]
+        fn the_first_value_counts_and_every_second_one_is_seen(
+            pairs in prop::collection::vec(("(a|b|c|state|resource)", "[ -~é]{0,3}"), 0..12),
+        ) {
+            let parameters = Parameters::parse(encoded(&pairs).as_bytes());
+            for name in ["a", "b", "c", "state"] {
+                let values: Vec<_> =
+                    pairs.iter().filter(|(n, v)| n == name && !v.is_empty()).map(|(_, v)| v.as_str()).collect();
+                prop_assert_eq!(parameters.get(name), values.first().copied());
+                prop_assert_eq!(parameters.has_duplicate(name), values.len() > 1);
+            }
+            let named = |value: &String| pairs.iter().any(|(n, v)| n == "resource" && v == value);
+            prop_assert!(parameters.resources().iter().all(named));
+            prop_assert!(!parameters.has_duplicate("resource"));
+        }
     }
 }

@@ -31,6 +31,8 @@ impl CodeChallenge {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     // RFC 7636, appendix B.
@@ -54,5 +56,23 @@ mod tests {
         }
         let of_short = URL_SAFE_NO_PAD.encode(digest(&SHA256, b"short"));
         assert!(!CodeChallenge::parse(&of_short).expect("challenge").fits("short"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_harm(challenge in "\\PC{0,48}", verifier in "\\PC{0,140}") {
+            let parsed = CodeChallenge::parse(&challenge);
+            prop_assert!(parsed.is_none_or(|parsed| challenge.len() == 43 && !parsed.fits(&verifier)));
+        }
+
+        #[test]
+        fn a_verifier_fits_its_own_challenge_alone(verifier in "[A-Za-z0-9._~-]{43,128}", other in "[A-Za-z0-9._~-]{43,128}") {
+            let text = URL_SAFE_NO_PAD.encode(digest(&SHA256, verifier.as_bytes()));
+            let challenge = CodeChallenge::parse(&text).expect("challenge");
+            prop_assert_eq!(challenge.as_str(), &text);
+            prop_assert!(challenge.fits(&verifier));
+            prop_assert!(!challenge.fits(&other) || other == verifier);
+            prop_assert!(!challenge.fits(&text) && !challenge.fits(&verifier[..42]));
+        }
     }
 }

@@ -82,10 +82,10 @@ impl RedirectUri {
         if text.contains('#') {
             return Err(InvalidRedirectUri::Fragment);
         }
-        if !url.username().is_empty() || url.password().is_some() {
+        if names_user(text, &url) {
             return Err(InvalidRedirectUri::UserInformation);
         }
-        if matches!(url.scheme(), "http" | "https") && !is_spelled_out(text) {
+        if matches!(url.scheme(), "http" | "https") && !is_spelled_out(text, &url) {
             return Err(InvalidRedirectUri::NotAbsolute);
         }
         let kind = match url.scheme() {
@@ -124,9 +124,7 @@ impl RedirectUri {
         }
         self.kind == RedirectKind::Loopback
             && asked.kind == RedirectKind::Loopback
-            && self.url.host_str() == asked.url.host_str()
-            && self.url.path() == asked.url.path()
-            && self.url.query() == asked.url.query()
+            && split(&self.text).is_some_and(|own| split(&asked.text) == Some(own))
     }
 
     /// This URI with parameters added to its query (RFC 6749 §4.1.2).
@@ -137,24 +135,41 @@ impl RedirectUri {
             text = self.url.as_str().to_owned();
         }
         let encoded = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
-        let separator = if !text.contains('?') {
-            "?"
-        } else if text.ends_with(['?', '&']) {
-            ""
-        } else {
-            "&"
+        let separator = match text.split_once('?') {
+            None => "?",
+            Some((_, query)) if query.is_empty() || query.ends_with('&') => "",
+            Some(_) => "&",
         };
         format!("{text}{separator}{encoded}")
     }
 }
 
-/// Whether an `http` or `https` URI is written as RFC 3986 §3 has it. URL parsers of browsers mend missing slashes,
-/// backslashes and an empty user name, each in its own way and by what page they are on: as a `Location`, such a text may
-/// lead elsewhere than to the host that it was checked for.
-fn is_spelled_out(text: &str) -> bool {
-    let after_scheme = text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//"));
-    let authority = after_scheme.and_then(|rest| rest.split(['/', '?']).next()).unwrap_or_default();
-    !text.contains('\\') && !authority.is_empty() && !authority.contains('@')
+/// Whether an `http` or `https` URI is written as RFC 3986 §3 has it, its host spelled out. URL parsers of browsers mend
+/// missing slashes, backslashes, an empty user name and hosts such as `127.1`, each in its own way and by what page they
+/// are on: as a `Location`, such a text may lead elsewhere than to the host that it was checked for.
+fn is_spelled_out(text: &str, url: &Url) -> bool {
+    let host = split(text).zip(url.host_str());
+    !text.contains('\\') && host.is_some_and(|((named, _), read)| named.eq_ignore_ascii_case(read))
+}
+
+/// Also an empty user counts: its `@` alone makes of a URI without a host one that not all take once a query is added.
+fn names_user(text: &str, url: &Url) -> bool {
+    let authority = text.split_once("://").and_then(|(_, rest)| rest.split(['/', '?']).next());
+    url.has_authority() && authority.is_some_and(|authority| authority.contains('@'))
+        || !url.username().is_empty()
+        || url.password().is_some()
+}
+
+/// Host, and path with query, of a URI of http or https, to the letter; the empty path is `/`. `None` when the host is not
+/// between `://` and a port or the path.
+fn split(text: &str) -> Option<(&str, &str)> {
+    let (_, rest) = text.split_once("://").filter(|(scheme, _)| scheme.bytes().all(|b| b.is_ascii_alphabetic()))?;
+    let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+    let end = authority.rfind(']').map_or_else(|| authority.find(':'), |bracket| Some(bracket + 1));
+    let (host, port) = authority.split_at(end.unwrap_or(authority.len()));
+    let well_formed = port.is_empty()
+        || port.strip_prefix(':').is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    well_formed.then_some((host, if path.is_empty() { "/" } else { path }))
 }
 
 fn is_loopback(url: &Url) -> bool {

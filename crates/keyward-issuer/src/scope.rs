@@ -56,6 +56,7 @@ pub(crate) fn supported(config: &IssuerConfig) -> ScopeSet {
 #[cfg(test)]
 mod tests {
     use keyward_core::resource::ResourceUri;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -83,5 +84,29 @@ mod tests {
         assert!(matches!(resolved(0, Some("typo")), Err(InvalidScope::Unknown { .. })));
         assert_eq!(resolved(0, Some("a\"b")), Err(InvalidScope::Malformed));
         assert_eq!(supported(&config).to_string(), "coda:read coda:write offline_access slack:post");
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_is_asked_for_than_there_is(
+            asked in prop_oneof!["((coda:(read|write)|slack:post|openid|email|offline_access|x) {0,2}){0,6}", "\\PC{0,24}"],
+        ) {
+            let servers = vec![server("coda", "coda:read coda:write", "coda:read"), server("slack", "slack:post", "")];
+            let config = IssuerConfig::new("https://h", servers);
+            for server in &config.servers {
+                let Ok(scopes) = resolve(&config, server, Some(&asked)) else { continue };
+                let common: ScopeSet = COMMON.join(" ").parse().expect("scopes");
+                prop_assert!(server.scopes.union(&common).covers(&scopes));
+                let asked: ScopeSet = asked.parse().expect("scopes, since they were resolved");
+                prop_assert!(asked.union(&server.default_scopes).covers(&scopes));
+            }
+        }
+
+        #[test]
+        fn what_is_written_is_read_again(text in prop_oneof!["[!-~ ]{0,32}", "\\PC{0,16}"]) {
+            let Ok(scopes) = text.parse::<ScopeSet>() else { return Ok(()) };
+            prop_assert_eq!(scopes.to_string().parse(), Ok(scopes.clone()));
+            prop_assert!(text.split(' ').filter(|part| !part.is_empty()).all(|part| scopes.contains(part)));
+        }
     }
 }

@@ -38,6 +38,8 @@ impl Next {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn next(text: &str) -> Option<String> {
@@ -82,5 +84,30 @@ mod tests {
         let leads = |text: &str| Next::parse("https://h", text).is_some_and(|next| next.leads_to("/authorize"));
         assert!(leads("/authorize?x=1") && leads("/authorize"));
         assert!(!leads("/authorized") && !leads("/account"));
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_leads_to_another_origin(
+            text in prop_oneof![
+                "[/.a?#@:\\\\%\t\n -]{0,12}(evil\\.example)?[/.]{0,3}",
+                "/(\\.|%2e|%2E|/|\\\\|x|\t|\u{3002}|\u{FF0F}){0,8}evil\\.example/?",
+                "\\PC{0,32}",
+            ],
+            base in "(https://mcp\\.example\\.com|http://127\\.0\\.0\\.1:8080/base|https://h/a/b)",
+        ) {
+            let Some(next) = Next::parse(&base, &text) else { return Ok(()) };
+            let own = Url::parse(&base).expect("a URL");
+            let path = next.as_str();
+            prop_assert!(path.starts_with('/') && !path.starts_with("//") && path.bytes().all(|b| b.is_ascii_graphic()));
+            prop_assert!(http::HeaderValue::from_str(path).is_ok());
+            // As browsers resolve a `Location`, from whatever page of ours.
+            for page in ["/login", "/base/login?next=x", "/"] {
+                let there = own.join(page).and_then(|page| page.join(path)).expect("a URL");
+                prop_assert_eq!(there.origin(), own.origin());
+                prop_assert_eq!(&there[url::Position::BeforePath..], path);
+            }
+            prop_assert_eq!(Next::parse(&base, path), Some(next.clone()));
+        }
     }
 }

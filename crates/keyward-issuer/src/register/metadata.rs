@@ -204,15 +204,23 @@ fn application_type(asked: Option<&str>, redirect_uris: &[RedirectUri], notes: &
     actual
 }
 
-/// The name that people are shown: without characters that reorder or hide text.
+/// The name that people are shown: without characters that reorder or hide text, or are there and cannot be seen.
 fn shown_name(name: &str) -> Option<String> {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
-    };
-    let name: String = name.chars().filter(|c| !hidden(*c)).take(MAX_NAME_CHARS).collect();
+    let name: String = name.chars().filter(|c| !is_hidden(*c)).take(MAX_NAME_CHARS).collect();
     let name = name.trim();
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+/// Controls, the separators of lines, and what Unicode calls default-ignorable (UAX #44, `Default_Ignorable_Code_Point`).
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{115F}'..='\u{1160}' | '\u{17B4}'..='\u{17B5}' | '\u{180B}'..='\u{180F}'
+                | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{3164}'
+                | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{FFA0}' | '\u{FFF0}'..='\u{FFFB}'
+                | '\u{1BCA0}'..='\u{1BCA3}' | '\u{1D173}'..='\u{1D17A}' | '\u{E0000}'..='\u{E0FFF}'
+        )
 }
 
 fn links(rest: Map<String, Value>) -> Map<String, Value> {
@@ -222,93 +230,4 @@ fn links(rest: Map<String, Value>) -> Map<String, Value> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    fn verified(source: Source, json: &Value) -> Result<Metadata, MetadataError> {
-        UnverifiedMetadata::parse(json.to_string().as_bytes())?.verify(source)
-    }
-
-    #[test]
-    fn cursors_mixed_list_is_taken_whole_and_mended() {
-        let metadata = verified(
-            Source::Registration,
-            &json!({
-                "client_name": "Cursor",
-                "application_type": "web",
-                "redirect_uris": [
-                    "cursor://anysphere.cursor-mcp/oauth/callback",
-                    "https://www.cursor.com/agents/mcp/oauth/callback",
-                    "http://localhost:8787/callback",
-                ],
-            }),
-        )
-        .expect("metadata");
-        assert_eq!(metadata.redirect_uris.len(), 3);
-        assert_eq!((metadata.auth_method, metadata.application_type), (AuthMethod::None, "native"));
-        assert_eq!(metadata.notes.len(), 2);
-    }
-
-    #[test]
-    fn without_a_method_the_rfcs_default_holds() {
-        let metadata =
-            verified(Source::Registration, &json!({"redirect_uris": ["https://a.example/cb"]})).expect("metadata");
-        assert_eq!(metadata.auth_method, AuthMethod::ClientSecretBasic);
-        assert_eq!(metadata.grant_types, ["authorization_code"]);
-    }
-
-    #[test]
-    fn a_documents_method_is_chosen_from_its_list() {
-        let document = |extra: Value| {
-            let mut document = json!({"redirect_uris": ["https://a.example/cb"]});
-            document.as_object_mut().expect("object").extend(extra.as_object().expect("object").clone());
-            verified(Source::Document, &document).map(|metadata| metadata.auth_method)
-        };
-        let both = json!({
-            "token_endpoint_auth_method": "private_key_jwt",
-            "token_endpoint_auth_methods_supported": ["private_key_jwt", "none"],
-        });
-        assert_eq!(document(both), Ok(AuthMethod::None));
-        assert_eq!(document(json!({})), Ok(AuthMethod::None));
-        for method in ["private_key_jwt", "client_secret_basic"] {
-            assert_eq!(document(json!({"token_endpoint_auth_method": method})), Err(MetadataError::AuthMethod));
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_served_is_refused_by_its_code() {
-        let code = |json: Value| verified(Source::Registration, &json).expect_err("refused").code();
-        assert_eq!(code(json!({})), "invalid_redirect_uri");
-        assert_eq!(code(json!({"redirect_uris": ["https://a.example/cb", "javascript:x"]})), "invalid_redirect_uri");
-        let with = |name: &str, value: Value| json!({"redirect_uris": ["https://a.example/cb"], name: value});
-        for (name, value) in [
-            ("token_endpoint_auth_method", json!("private_key_jwt")),
-            ("grant_types", json!(["client_credentials"])),
-            ("response_types", json!(["token"])),
-            ("client_name", json!(7)),
-        ] {
-            assert_eq!(code(with(name, value)), "invalid_client_metadata", "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded_whatever_was_sent() {
-        let with = |name: &str, value: Value| {
-            verified(Source::Registration, &json!({"redirect_uris": ["https://a.example/cb"], name: value}))
-        };
-        let repeated = with("grant_types", json!(vec!["authorization_code"; 9000])).expect("metadata");
-        assert_eq!(repeated.grant_types, ["authorization_code"]);
-        let many: Vec<_> = (0..9000).map(|number| number.to_string()).collect();
-        assert_eq!(with("scope", json!(many.join(" "))).expect("metadata").scope, None);
-        let long: Vec<_> = (0..9).map(|number| format!("https://a.example/{number}/{}", "x".repeat(1000))).collect();
-        assert_eq!(with("redirect_uris", json!(long)).expect_err("refused"), MetadataError::RedirectUris);
-    }
-
-    #[test]
-    fn names_cannot_hide_text() {
-        assert_eq!(shown_name(" Cl\u{202E}aude\n ").as_deref(), Some("Claude"));
-        assert_eq!(shown_name("\u{200B}"), None);
-    }
-}
+mod tests;
