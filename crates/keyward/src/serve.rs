@@ -93,11 +93,11 @@ pub(crate) fn serve(
         rooms.cabinet.clock.clone(),
         rooms.cabinet.random.clone(),
     )?;
-    let pages = rooms.issuer.router();
-    let pages =
-        pages.merge(keyward_console::routes(&rooms.issuer)).merge(health::router(rooms.cabinet.database.clone()));
+    let base = rooms.issuer.config.base_path();
+    let pages = rooms.issuer.router().merge(keyward_console::routes(&rooms.issuer));
+    let pages = pages.merge(health::router(rooms.cabinet.database.clone(), base));
     let proxies = TrustedProxies::new(section.trusted_proxies.iter().map(|range| range.0).collect());
-    let shared = dispatch::Rooms { gateway: Arc::new(gateway), pages, proxies };
+    let shared = dispatch::Rooms { gateway: Arc::new(gateway), pages, base: base.into(), proxies };
     let limits = Limits {
         header_bytes: section.max_header_bytes.0.bytes(),
         header_timeout: section.header_read_timeout.0.0,

@@ -23,6 +23,8 @@ use super::worker::Answer;
 pub(crate) struct Rooms {
     pub(crate) gateway: Arc<Gateway>,
     pub(crate) pages: Router,
+    /// The path of the public URL, below which they are.
+    pub(crate) base: Arc<str>,
     pub(crate) proxies: TrustedProxies,
 }
 
@@ -46,22 +48,22 @@ impl Answer for Dispatch {
             let client = SocketAddr::new(client, peer.port());
             rooms.gateway.handle(worker, client, request).await.map(AnswerBody::Gateway)
         } else {
-            page(rooms.pages.clone(), ClientAddress(client), request).await.map(AnswerBody::Page)
+            page(rooms, ClientAddress(client), request).await.map(AnswerBody::Page)
         }
     }
 }
 
-async fn page(pages: Router, client: ClientAddress, request: Request<Incoming>) -> Response<PageBody> {
+async fn page(rooms: &Rooms, client: ClientAddress, request: Request<Incoming>) -> Response<PageBody> {
     let started = Instant::now();
     let method = request.method().clone();
-    let place = place(request.uri().path()).to_owned();
+    let place = place(&rooms.base, request.uri().path()).to_owned();
     let mut request = request.map(|body| PageBody::new(TimedBody::new(body, ARRIVES_WITHIN)));
     request.extensions_mut().insert(client);
-    let Ok(response) = pages.oneshot(request).await;
+    let Ok(response) = rooms.pages.clone().oneshot(request).await;
     let status = response.status();
     let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     // What is asked every few seconds, or by anybody who tries paths, would drown the rest.
-    if status == StatusCode::NOT_FOUND || matches!(place.as_str(), "/healthz" | "/readyz") {
+    if status == StatusCode::NOT_FOUND || place.ends_with("/healthz") || place.ends_with("/readyz") {
         tracing::debug!(%method, place, status = status.as_u16(), client = %client.0, milliseconds, "answered");
     } else {
         tracing::info!(%method, place, status = status.as_u16(), client = %client.0, milliseconds, "answered");
@@ -69,11 +71,16 @@ async fn page(pages: Router, client: ClientAddress, request: Request<Incoming>) 
     response
 }
 
-/// What of a path may be logged: what follows the first part may be a one-time link's secret, the query a code.
-fn place(path: &str) -> &str {
-    let second = path.get(1..).and_then(|rest| rest.find('/')).map(|at| at + 1);
+/// What of a path may be logged: what follows the first part below `base` may be a one-time link's secret, the query a
+/// code.
+fn place<'a>(base: &str, path: &'a str) -> &'a str {
+    let start = match path.strip_prefix(base) {
+        Some(rest) if rest.starts_with('/') => base.len(),
+        _ => 0,
+    };
+    let second = path.get(start + 1..).and_then(|rest| rest.find('/')).map(|at| start + 1 + at);
     match second {
-        Some(at) if !path.starts_with("/.well-known/") => &path[..at],
+        Some(at) if !path[start..].starts_with("/.well-known/") => &path[..at],
         _ => path,
     }
 }
@@ -92,7 +99,18 @@ mod tests {
             ("*", "*"),
             ("", ""),
         ] {
-            assert_eq!(place(path), logged);
+            assert_eq!(place("", path), logged);
+        }
+        for (path, logged) in [
+            ("/a/b/invite/kwi_secret", "/a/b/invite"),
+            ("/a/b/.well-known/openid-configuration", "/a/b/.well-known/openid-configuration"),
+            ("/a/b", "/a"),
+            ("/a/b/", "/a/b/"),
+            ("/a/bc/kwi_secret", "/a"),
+            ("/invite/kwi_secret", "/invite"),
+            ("/é/kwi_secret", "/é"),
+        ] {
+            assert_eq!(place("/a/b", path), logged);
         }
     }
 }

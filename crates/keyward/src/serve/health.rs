@@ -8,9 +8,11 @@ use axum::{Json, Router};
 use keyward_storage::Database;
 use serde_json::json;
 
-/// Both paths.
-pub(crate) fn router(database: Database) -> Router {
-    Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(database)
+/// Both paths: at the root, where whoever watches the process asks, and below `base`, the path of the public URL, which
+/// may be all that a proxy in front lets through.
+pub(crate) fn router(database: Database, base: &str) -> Router {
+    let here = Router::new().route("/healthz", get(alive)).route("/readyz", get(ready)).with_state(database);
+    if base.is_empty() { here } else { here.clone().nest(base, here) }
 }
 
 async fn alive() -> Response {

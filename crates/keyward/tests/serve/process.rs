@@ -77,6 +77,13 @@ impl Place {
 
     /// Starts `keyward serve` and waits until it serves.
     pub(crate) fn serve(&self) -> (Process, SocketAddr) {
+        let (process, address, public_url) = self.serve_anywhere();
+        assert_eq!(public_url, format!("http://{address}"));
+        (process, address)
+    }
+
+    /// The same where the public URL is configured; what it is comes last.
+    pub(crate) fn serve_anywhere(&self) -> (Process, SocketAddr, String) {
         let ready = self.path("ready.json");
         drop(std::fs::remove_file(&ready));
         let child = self.command("serve --ready-file ready.json").spawn().expect("the binary runs");
@@ -86,9 +93,8 @@ impl Place {
             thread::sleep(Duration::from_millis(10));
         }
         let ready: serde_json::Value = serde_json::from_slice(&std::fs::read(ready).expect("a file")).expect("JSON");
-        let listen = ready["listen"].as_str().expect("an address");
-        assert_eq!(ready["public_url"], format!("http://{listen}"));
-        (process, listen.parse().expect("an address"))
+        let text = |name: &str| ready[name].as_str().expect("a text").to_owned();
+        (process, text("listen").parse().expect("an address"), text("public_url"))
     }
 }
 

@@ -65,20 +65,25 @@ impl TextValue for Path {
     const EXAMPLE: &'static str = "/coda/mcp";
 
     fn parse(text: &str) -> Result<Self, String> {
-        let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
-        let segments = text.strip_prefix('/').unwrap_or("");
-        let dots = |segment: &str| segment == "." || segment == "..";
-        if segments.split('/').any(|segment| segment.is_empty() || dots(segment) || !segment.bytes().all(plain)) {
-            return Err("begins with a slash, ends without one, and has letters, digits and -._~ between".to_owned());
-        }
-        match RESERVED_PATHS.iter().find(|reserved| segments.split('/').next() == Some(reserved)) {
-            Some(reserved) => Err(format!("is not below /{reserved}, which Keyward answers itself")),
-            None => Ok(Self(text.to_owned())),
-        }
+        check_path(text).map(|()| Self(text.to_owned()))
     }
 
     fn to_text(&self) -> String {
         self.0.clone()
+    }
+}
+
+/// Refuses paths that can be spelled in several ways, and those that Keyward answers itself.
+pub(super) fn check_path(text: &str) -> Result<(), String> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~');
+    let segments = text.strip_prefix('/').unwrap_or("");
+    let dots = |segment: &str| segment == "." || segment == "..";
+    if segments.split('/').any(|segment| segment.is_empty() || dots(segment) || !segment.bytes().all(plain)) {
+        return Err("begins with a slash, ends without one, and has letters, digits and -._~ between".to_owned());
+    }
+    match RESERVED_PATHS.iter().find(|reserved| segments.split('/').next() == Some(reserved)) {
+        Some(reserved) => Err(format!("is not below /{reserved}, which Keyward answers itself")),
+        None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 use url::{Host, Url};
 
 use super::TextValue;
+use super::name::check_path;
 
 /// Where clients reach Keyward; also its issuer identifier (RFC 8414 §2).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,15 @@ impl TextValue for PublicUrl {
         }
         // Text that WHATWG parsing changes would not compare equal to what clients see.
         let canonical = url.as_str().strip_suffix('/').filter(|_| url.path() == "/").unwrap_or(url.as_str());
-        if canonical == text { Ok(Self(text.to_owned())) } else { Err(format!("is spelled {canonical}")) }
+        if canonical != text {
+            return Err(format!("is spelled {canonical}"));
+        }
+        match url.path() {
+            "/" => Ok(Self(text.to_owned())),
+            path => {
+                check_path(path).map(|()| Self(text.to_owned())).map_err(|reason| format!("has a path that {reason}"))
+            }
+        }
     }
 
     fn to_text(&self) -> String {
@@ -100,7 +109,13 @@ mod tests {
 
     #[test]
     fn public_urls_are_secure_and_canonical() {
-        for good in ["https://mcp.example.com", "http://127.0.0.1:8080", "http://[::1]:1", "https://h.example/base"] {
+        for good in [
+            "https://mcp.example.com",
+            "http://127.0.0.1:8080",
+            "http://[::1]:1",
+            "https://h.example/base",
+            "https://h.example/a/b",
+        ] {
             assert!(PublicUrl::parse(good).is_ok(), "{good}");
         }
         for bad in [
@@ -109,6 +124,13 @@ mod tests {
             "https://MCP.example.com",
             "https://h:443",
             "https://h?x",
+            "https://h/a//b",
+            "https://h/:id",
+            "https://h/{id}",
+            "https://h/a%20b",
+            "https://h/.well-known",
+            "https://h/authorize",
+            "https://h/healthz/x",
             "https://h#x",
             "https://u:p@h",
             "ftp://h",
