@@ -12,8 +12,8 @@ use crate::row::Row;
 use crate::transaction::Transaction;
 use crate::value::Value;
 
-use postgres::{Postgres, PostgresTransaction};
-use sqlite::{Sqlite, SqliteTransaction};
+use postgres::{AdvisoryLock, Postgres, PostgresTransaction};
+use sqlite::{FileLock, Sqlite, SqliteTransaction};
 
 /// Which database, and how much of it.
 #[derive(Clone)]
@@ -133,6 +133,15 @@ impl Database {
         Ok(Transaction::new(engine, name, self.changes.clone()))
     }
 
+    pub(crate) async fn engine_lock(&self, key: &str) -> Result<Option<EngineLock>, StorageError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => Ok(sqlite.try_lock(key).await?.map(|_held| EngineLock::Sqlite { _held })),
+            Engine::Postgres(postgres) => {
+                Ok(postgres.try_lock(key).await?.map(|lock| EngineLock::Postgres(Box::new(lock))))
+            }
+        }
+    }
+
     /// What changes from now on, here and in other processes.
     pub fn changes(&self) -> ChangeFeed {
         self.changes.subscribe(self)
@@ -156,6 +165,27 @@ pub(crate) struct Answer {
     pub(crate) rows: Vec<Row>,
     /// Rows written; on PostgreSQL also rows read.
     pub(crate) changed: u64,
+}
+
+/// A lock of either kind.
+pub(crate) enum EngineLock {
+    Sqlite { _held: FileLock },
+    Postgres(Box<AdvisoryLock>),
+}
+
+impl EngineLock {
+    pub(crate) fn is_held(&self) -> bool {
+        match self {
+            Self::Sqlite { .. } => true,
+            Self::Postgres(lock) => lock.is_held(),
+        }
+    }
+}
+
+impl std::fmt::Debug for EngineLock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("EngineLock")
+    }
 }
 
 /// An open transaction of either kind.

@@ -1,6 +1,7 @@
 //! PostgreSQL: a pool of connections, prepared statements kept on each.
 
 mod connect;
+mod lock;
 mod parameter;
 mod url;
 
@@ -11,6 +12,8 @@ use tokio::runtime::Handle;
 use tokio_postgres::types::ToSql;
 
 use self::connect::Connector;
+pub(super) use self::lock::AdvisoryLock;
+use self::lock::Locks;
 use self::parameter::Column;
 use super::Answer;
 use crate::error::{StorageError, WrongType};
@@ -26,6 +29,7 @@ const ROLLBACK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Postgres {
     pool: Pool,
     connector: Connector,
+    locks: Locks,
 }
 
 impl Postgres {
@@ -39,7 +43,8 @@ impl Postgres {
             .build()
             .map_err(|error| StorageError::Unavailable(error.into()))?;
         drop(pool.get().await?);
-        Ok(Self { pool, connector })
+        let locks = Locks::new(connector.clone());
+        Ok(Self { pool, connector, locks })
     }
 
     pub(super) async fn run(&self, sql: &str, params: &[Value]) -> Result<Answer, StorageError> {
@@ -59,6 +64,10 @@ impl Postgres {
         let transaction = PostgresTransaction { connection, runtime: self.connector.runtime().clone() };
         transaction.batch("BEGIN").await?;
         Ok(transaction)
+    }
+
+    pub(super) async fn try_lock(&self, key: &str) -> Result<Option<AdvisoryLock>, StorageError> {
+        self.locks.try_lock(key).await
     }
 
     pub(super) async fn listen(&self, channel: &str, heard: impl Fn() + Send) -> Result<(), StorageError> {

@@ -3,6 +3,8 @@
 //! Reading a row takes microseconds, so it runs on the caller's thread. What can take long, waiting for another process's
 //! write lock and syncing a commit, runs on a blocking thread.
 
+mod lock;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
@@ -12,6 +14,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 use tokio::sync::OwnedMutexGuard;
 
+pub(super) use self::lock::FileLock;
 use super::Answer;
 use crate::error::StorageError;
 use crate::row::Row;
@@ -29,6 +32,7 @@ pub(super) struct Sqlite {
     readers: Arc<[Mutex<Connection>]>,
     next_reader: Arc<AtomicUsize>,
     writer: Arc<tokio::sync::Mutex<Connection>>,
+    path: Arc<Path>,
 }
 
 impl Sqlite {
@@ -51,6 +55,7 @@ impl Sqlite {
                 readers: readers.collect::<Result<_, StorageError>>()?,
                 next_reader: Arc::default(),
                 writer: Arc::new(tokio::sync::Mutex::new(writer)),
+                path: path.into(),
             })
         })
         .await
@@ -90,6 +95,11 @@ impl Sqlite {
             }
         }
         self.readers[first].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) async fn try_lock(&self, key: &str) -> Result<Option<FileLock>, StorageError> {
+        let (path, key) = (Arc::clone(&self.path), key.to_owned());
+        blocking(move || lock::try_lock(&path, &key)).await
     }
 
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, StorageError> {

@@ -101,6 +101,7 @@ fn entry(name: TokenName) -> TokenEntry {
         version: VERSION,
         store: NAME,
         key_id: None,
+        labels: std::collections::BTreeMap::new(),
         created_at: None,
         updated_at: None,
         expires_at: None,

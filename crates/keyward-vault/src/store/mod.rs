@@ -4,7 +4,9 @@ pub mod chain;
 pub mod env;
 pub mod sql;
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
+use std::time::Duration;
 
 use keyward_core::clock::Timestamp;
 use keyward_core::secret::Secret;
@@ -31,6 +33,8 @@ pub struct OpenedToken {
 pub struct NewToken {
     value: Secret,
     expires_at: Option<Timestamp>,
+    labels: BTreeMap<String, String>,
+    grace: Duration,
 }
 
 impl NewToken {
@@ -38,7 +42,7 @@ impl NewToken {
     pub fn new(value: Secret) -> Result<Self, VaultError> {
         match value.len() {
             0 => Err(VaultError::EmptyValue),
-            1..=MAX_VALUE_LEN => Ok(Self { value, expires_at: None }),
+            1..=MAX_VALUE_LEN => Ok(Self { value, expires_at: None, labels: BTreeMap::new(), grace: Duration::ZERO }),
             _ => Err(VaultError::ValueTooLong),
         }
     }
@@ -47,6 +51,20 @@ impl NewToken {
     #[must_use]
     pub fn expires_at(mut self, at: Timestamp) -> Self {
         self.expires_at = Some(at);
+        self
+    }
+
+    /// The same, with labels: words of the operator's own, shown in listings.
+    #[must_use]
+    pub fn labels(mut self, labels: BTreeMap<String, String>) -> Self {
+        self.labels = labels;
+        self
+    }
+
+    /// The same, with the version before it usable for `grace` longer. Without one it ends at once.
+    #[must_use]
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
         self
     }
 
@@ -87,6 +105,8 @@ pub struct TokenEntry {
     pub store: &'static str,
     /// The data key it is sealed under, or what stands in its place; `None` where it is not sealed.
     pub key_id: Option<String>,
+    /// Words of the operator's own.
+    pub labels: BTreeMap<String, String>,
     /// When it was first stored.
     pub created_at: Option<Timestamp>,
     /// When this version was stored.
@@ -125,6 +145,14 @@ pub trait TokenStore: Send + Sync {
     fn delete<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, bool>;
     /// The versions of a token, the newest first; empty when there is none.
     fn versions<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Vec<VersionEntry>>;
+    /// The newest version before the current one, while its grace lasts. A store that keeps one version has none.
+    fn earlier<'a>(&'a self, _name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
+        Box::pin(async { Ok(None) })
+    }
+    /// Destroys the versions whose grace has ended; how many there were.
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        Box::pin(async { Ok(0) })
+    }
 }
 
 #[cfg(test)]

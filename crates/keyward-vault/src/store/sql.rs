@@ -98,7 +98,7 @@ impl SqlStore {
             key_id: sealed.key_id.as_str().to_owned(),
             kind: if name.is_own() { "own" } else { "static" }.to_owned(),
             expires_at: token.expires_at,
-            metadata: "{}".to_owned(),
+            metadata: serde_json::Value::from_iter(token.labels.clone()).to_string(),
         })
     }
 
@@ -178,6 +178,7 @@ fn entry(row: TokenRow) -> Option<TokenEntry> {
         version: row.version,
         store: NAME,
         key_id: Some(row.key_id),
+        labels: serde_json::from_str(&row.metadata).unwrap_or_default(),
         created_at: Some(row.created_at),
         updated_at: Some(row.updated_at),
         expires_at: row.expires_at,

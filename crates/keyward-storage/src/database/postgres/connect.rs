@@ -61,7 +61,8 @@ impl Connector {
         }
     }
 
-    async fn connect_here(self) -> Result<(Client, JoinHandle<()>), Error> {
+    /// A session of its own, driven on the current runtime.
+    pub(super) async fn connect_here(self) -> Result<(Client, JoinHandle<()>), Error> {
         let (client, task) = match self.tls {
             Some(tls) => {
                 let (client, connection) = self.config.connect(tls).await?;
