@@ -28,6 +28,7 @@ pub mod passwords;
 pub mod refresh_tokens;
 pub mod sessions;
 pub mod signing_keys;
+pub mod token_versions;
 pub mod tokens;
 pub mod users;
 

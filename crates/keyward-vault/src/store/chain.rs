@@ -85,4 +85,25 @@ impl TokenStore for ChainStore {
             Ok(Vec::new())
         })
     }
+    /// Of the store that has the token: another's earlier version is another token's.
+    fn earlier<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
+        Box::pin(async move {
+            for store in &self.0 {
+                if !store.versions(name).await?.is_empty() {
+                    return store.earlier(name).await;
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        Box::pin(async move {
+            let mut destroyed = 0;
+            for store in &self.0 {
+                destroyed += store.sweep().await?;
+            }
+            Ok(destroyed)
+        })
+    }
 }

@@ -1,10 +1,13 @@
 //! Tokens as sealed rows of the database.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyward_core::clock::Clock;
 use keyward_core::id::{UserId, uuid_v7};
 use keyward_core::random::Random;
+use keyward_core::secret::Secret;
+use keyward_storage::token_versions::{self, TokenVersionRow};
 use keyward_storage::tokens::{self, TokenRow};
 use keyward_storage::{Database, Topic};
 
@@ -40,10 +43,31 @@ impl SqlStore {
         let Some(row) = self.find(name).await? else {
             return Ok(None);
         };
-        let place = Place::token(name, row.version);
-        let sealed = sealed_of(&row).ok_or_else(|| VaultError::cannot_open(&place, &row.key_id))?;
-        let value = self.ring.open_sealed(&place, &sealed).await?;
+        let value = self.open(name, &row).await?;
         Ok(Some(OpenedToken { value, version: row.version, expires_at: row.expires_at }))
+    }
+
+    async fn open(&self, name: &TokenName, row: &TokenRow) -> Result<Secret, VaultError> {
+        let place = Place::token(name, row.version);
+        let sealed = sealed_of(&row.key_id, &row.iv, &row.auth_tag, &row.encrypted_value);
+        let sealed = sealed.ok_or_else(|| VaultError::cannot_open(&place, &row.key_id))?;
+        self.ring.open_sealed(&place, &sealed).await
+    }
+
+    async fn usable(&self, name: &TokenName) -> Result<Vec<TokenVersionRow>, VaultError> {
+        let (owner, now) = (owner_text(name), self.clock.now());
+        Ok(token_versions::usable(&self.db, name.service(), name.key(), &owner, now).await?)
+    }
+
+    async fn read_earlier(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        let Some(row) = self.usable(name).await?.into_iter().next() else {
+            return Ok(None);
+        };
+        let place = Place::earlier_token(name, row.version);
+        let sealed = sealed_of(&row.key_id, &row.iv, &row.auth_tag, &row.encrypted_value);
+        let sealed = sealed.ok_or_else(|| VaultError::cannot_open(&place, &row.key_id))?;
+        let value = self.ring.open_sealed(&place, &sealed).await?;
+        Ok(Some(OpenedToken { value, version: row.version, expires_at: None }))
     }
 
     async fn write(&self, name: &TokenName, token: &NewToken, expected: Expected) -> Result<i64, VaultError> {
@@ -54,6 +78,7 @@ impl SqlStore {
                 return Err(VaultError::Conflict { name: name.clone(), expected, found });
             }
             // Sealed before the transaction begins: sealing may write to the database itself.
+            let before = self.sealed_before(name, token.grace, current.as_ref()).await?;
             let row = self.sealed_row(name, token, current).await?;
             let mut transaction = self.db.begin("put a token").await?;
             let written = match found {
@@ -61,6 +86,12 @@ impl SqlStore {
                 Some(version) => tokens::replace(&mut transaction, &row, version).await?,
             };
             if written {
+                // No version outlives the one after it.
+                token_versions::end_by(&mut transaction, row.id, row.updated_at.plus(token.grace)).await?;
+                if let Some(before) = &before {
+                    token_versions::insert(&mut transaction, before).await?;
+                }
+                token_versions::sweep(&mut transaction, row.updated_at).await?;
                 transaction.notify(Topic::Tokens).await?;
                 transaction.commit().await?;
                 return Ok(row.version);
@@ -68,6 +99,38 @@ impl SqlStore {
         }
         let found = self.find(name).await?.map(|row| row.version);
         Err(VaultError::Conflict { name: name.clone(), expected, found })
+    }
+
+    /// What is kept of `current` for the grace: its value, sealed for the place of earlier versions. One that does not open
+    /// is not kept, and does not stand in the way of a new one.
+    async fn sealed_before(
+        &self,
+        name: &TokenName,
+        grace: Duration,
+        current: Option<&TokenRow>,
+    ) -> Result<Option<TokenVersionRow>, VaultError> {
+        let Some(row) = current.filter(|_| !grace.is_zero()) else {
+            return Ok(None);
+        };
+        let value = match self.open(name, row).await {
+            Ok(value) => value,
+            Err(error @ VaultError::CannotOpen { .. }) => {
+                tracing::warn!(%error, "the version before is not kept");
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let sealed = self.ring.seal(&Place::earlier_token(name, row.version), value.expose_secret()).await?;
+        Ok(Some(TokenVersionRow {
+            token_id: row.id,
+            version: row.version,
+            encrypted_value: sealed.ciphertext,
+            iv: sealed.iv.to_vec(),
+            auth_tag: sealed.tag.to_vec(),
+            key_id: sealed.key_id.as_str().to_owned(),
+            created_at: row.updated_at,
+            usable_until: self.clock.now().plus(grace),
+        }))
     }
 
     /// The row that follows `current`.
@@ -140,13 +203,38 @@ impl TokenStore for SqlStore {
 
     fn versions<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Vec<VersionEntry>> {
         Box::pin(async {
-            let current = self.find(name).await?.map(|row| VersionEntry {
-                version: row.version,
+            let Some(current) = self.find(name).await? else {
+                return Ok(Vec::new());
+            };
+            let mut versions = vec![VersionEntry {
+                version: current.version,
                 current: true,
-                created_at: Some(row.updated_at),
+                created_at: Some(current.updated_at),
                 usable_until: None,
-            });
-            Ok(current.into_iter().collect())
+            }];
+            versions.extend(self.usable(name).await?.into_iter().map(|row| VersionEntry {
+                version: row.version,
+                current: false,
+                created_at: Some(row.created_at),
+                usable_until: Some(row.usable_until),
+            }));
+            Ok(versions)
+        })
+    }
+
+    fn earlier<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
+        Box::pin(self.read_earlier(name))
+    }
+
+    fn sweep(&self) -> StoreFuture<'_, u64> {
+        Box::pin(async {
+            let mut transaction = self.db.begin("destroy earlier versions of tokens").await?;
+            let destroyed = token_versions::sweep(&mut transaction, self.clock.now()).await?;
+            if destroyed > 0 {
+                transaction.notify(Topic::Tokens).await?;
+                transaction.commit().await?;
+            }
+            Ok(destroyed)
         })
     }
 }
@@ -156,12 +244,12 @@ fn owner_text(name: &TokenName) -> String {
 }
 
 /// `None` when a column has not the form that sealing gave it.
-fn sealed_of(row: &TokenRow) -> Option<Sealed> {
+fn sealed_of(key_id: &str, iv: &[u8], tag: &[u8], ciphertext: &[u8]) -> Option<Sealed> {
     Some(Sealed {
-        key_id: row.key_id.parse().ok()?,
-        iv: row.iv.as_slice().try_into().ok()?,
-        tag: row.auth_tag.as_slice().try_into().ok()?,
-        ciphertext: row.encrypted_value.clone(),
+        key_id: key_id.parse().ok()?,
+        iv: iv.try_into().ok()?,
+        tag: tag.try_into().ok()?,
+        ciphertext: ciphertext.to_vec(),
     })
 }
 

@@ -80,6 +80,21 @@ impl Vault {
         self.store_of(name).versions(name).await
     }
 
+    /// The newest version of a token before the current one, while its grace lasts.
+    pub async fn earlier(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        match self.store_of(name).earlier(name).await {
+            Ok(None) => Ok(None),
+            done => {
+                self.audited(Action::TokenOpen, name, done, |token| token.as_ref().map(|token| token.version)).await
+            }
+        }
+    }
+
+    /// Destroys the versions whose grace has ended; how many there were.
+    pub async fn sweep(&self) -> Result<u64, VaultError> {
+        self.0.store.sweep().await
+    }
+
     /// Seals a value that another room keeps in a table of its own.
     pub async fn seal_blob(&self, place: &Place, plain: &[u8]) -> Result<Sealed, VaultError> {
         self.0.ring.seal(place, plain).await

@@ -4,3 +4,4 @@ mod credentials;
 mod first_start;
 mod tampering;
 mod tokens;
+mod versions;
