@@ -17,7 +17,10 @@ use keyward_core::random::Random;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::database::Database;
+use crate::error::StorageError;
+use crate::transaction::Transaction;
 
+pub use append::append;
 pub use list::{AuditFilter, AuditRecord, list};
 pub use verify::{BadRecord, Fault, VerifyReport, verify};
 
@@ -34,6 +37,8 @@ pub struct AuditUnavailable;
 pub struct AuditLog {
     queue: mpsc::Sender<Entry>,
     dropped: Arc<AtomicU64>,
+    random: Random,
+    required: bool,
 }
 
 #[derive(Debug)]
@@ -48,9 +53,48 @@ impl AuditLog {
     /// is gone and all is written.
     pub fn new(database: Database, random: Random) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, entries) = mpsc::channel(QUEUE);
-        let log = Self { queue, dropped: Arc::default() };
+        let log = Self { queue, dropped: Arc::default(), random: random.clone(), required: false };
         let writer = writer::Writer { database, random, entries, dropped: Arc::clone(&log.dropped) };
         (log, writer.run())
+    }
+
+    /// The same log, for a configuration that wants no act without its record (`audit.mode = "fail_closed"`).
+    #[must_use]
+    pub fn required(mut self, required: bool) -> Self {
+        self.required = required;
+        self
+    }
+
+    /// Whether no act may stand without its record.
+    pub const fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Commits what was done with the record of it, as the configuration asks: where records are required both stand or
+    /// neither does, elsewhere the record follows soon.
+    pub async fn commit(
+        &self,
+        transaction: Transaction,
+        events: impl IntoIterator<Item = AuditEvent> + Send,
+    ) -> Result<(), StorageError> {
+        let events: Vec<AuditEvent> = events.into_iter().collect();
+        if self.required {
+            return self.commit_together(transaction, &events).await;
+        }
+        transaction.commit().await?;
+        events.into_iter().for_each(|event| self.record(event));
+        Ok(())
+    }
+
+    /// Commits what was done with the record of it, whatever the configuration asks: both stand or neither does. For what
+    /// an operator does.
+    pub async fn commit_together(
+        &self,
+        mut transaction: Transaction,
+        events: &[AuditEvent],
+    ) -> Result<(), StorageError> {
+        append(&mut transaction, &self.random, events).await?;
+        transaction.commit().await
     }
 
     /// Records an event soon. Never waits: when the queue is full the event is counted as dropped and logged.

@@ -130,3 +130,64 @@ async fn what_nobody_waits_for_is_written_when_the_database_is_back() {
         assert_eq!(verify(&fresh.database).await.expect("verified").first_bad, None);
     }
 }
+
+/// Puts an act into a table of its own, and its record beside it.
+async fn act(log: &AuditLog, database: &Database, name: &str) -> Result<(), keyward_storage::StorageError> {
+    let mut tx = database.begin("act").await?;
+    tx.execute("INSERT INTO changes (topic, counter) VALUES ($1, 1)", params![name]).await?;
+    log.commit(tx, [event(name)]).await
+}
+
+async fn acts(database: &Database) -> Vec<String> {
+    let rows = database.query("SELECT topic FROM changes ORDER BY topic", params![]).await.expect("read");
+    rows.iter().map(|row| row.get(0).expect("a text")).collect()
+}
+
+#[tokio::test]
+async fn an_act_stands_or_falls_with_its_record() {
+    let spoils = [
+        ("ALTER TABLE audit_log RENAME TO audit_log_away", "ALTER TABLE audit_log_away RENAME TO audit_log"),
+        ("ALTER TABLE audit_head RENAME TO audit_head_away", "ALTER TABLE audit_head_away RENAME TO audit_head"),
+        (
+            "INSERT INTO audit_log SELECT 2, '00000000-0000-0000-0000-000000000000', service_id, action, user_email, \
+          token_key, result, created_at, client_id, request_id, detail, prev_hash, hash FROM audit_log WHERE seq = 1",
+            "DELETE FROM audit_log WHERE seq = 2",
+        ),
+    ];
+    for (spoil, mend) in spoils {
+        for fresh in testing::databases(&Clock::System).await {
+            let db = &fresh.database;
+            let (log, writer) = AuditLog::new(db.clone(), Random::system());
+            let writer = tokio::spawn(writer);
+            let log = log.required(true);
+            act(&log, db, "a").await.expect("both can be written");
+            db.execute(spoil, params![]).await.expect("spoiled");
+            act(&log, db, "b").await.expect_err("the record cannot be written");
+            assert_eq!(acts(db).await, ["a"], "{spoil}");
+            db.execute(mend, params![]).await.expect("mended");
+            act(&log, db, "c").await.expect("both can be written again");
+            assert_eq!(acts(db).await, ["a", "c"]);
+            let report = verify(db).await.expect("verified");
+            assert_eq!((report.good, report.first_bad), (2, None));
+            drop(log);
+            writer.await.expect("the writer ends with its last handle");
+        }
+    }
+}
+
+#[tokio::test]
+async fn where_records_are_not_required_the_act_goes_on_and_its_record_follows() {
+    for fresh in testing::databases(&Clock::System).await {
+        let db = &fresh.database;
+        let (log, writer) = AuditLog::new(db.clone(), Random::system());
+        let writer = tokio::spawn(writer);
+        db.execute("ALTER TABLE audit_head RENAME TO audit_head_away", params![]).await.expect("taken away");
+        act(&log, db, "a").await.expect("done all the same");
+        db.execute("ALTER TABLE audit_head_away RENAME TO audit_head", params![]).await.expect("brought back");
+        log.record_durably(event("later")).await.expect("the log can be written again");
+        drop(log);
+        writer.await.expect("the writer ends with its last handle");
+        assert_eq!(acts(db).await, ["a"]);
+        assert_eq!(verify(db).await.expect("verified").good, 2);
+    }
+}

@@ -5,20 +5,20 @@ use keyward_core::id::uuid_v7;
 use keyward_core::random::Random;
 
 use super::chain::{Content, GENESIS, Hash};
-use crate::database::Database;
 use crate::error::StorageError;
 use crate::params;
 use crate::transaction::Transaction;
 use crate::value::Value;
 
-/// Appends the events in their order: all of them or none.
-pub(super) async fn append(database: &Database, random: &Random, events: &[AuditEvent]) -> Result<(), StorageError> {
+/// Appends the events in their order within `transaction`: they stand or fall with what else it does.
+///
+/// Belongs right before the commit: the end of the chain is locked from here on, and every other writer of records waits.
+pub async fn append(transaction: &mut Transaction, random: &Random, events: &[AuditEvent]) -> Result<(), StorageError> {
     if events.is_empty() {
         return Ok(());
     }
-    let mut transaction = database.begin("append audit records").await?;
     transaction.lock("keyward audit").await?;
-    let (mut seq, mut hash) = head(&mut transaction).await?;
+    let (mut seq, mut hash) = head(transaction).await?;
     let mut rows = Vec::with_capacity(events.len());
     for event in events {
         seq += 1;
@@ -33,8 +33,7 @@ pub(super) async fn append(database: &Database, random: &Random, events: &[Audit
         .await?;
     let sql = "INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2) \
                ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
-    transaction.execute(sql, params![seq, &hash]).await?;
-    transaction.commit().await
+    transaction.execute(sql, params![seq, &hash]).await.map(drop)
 }
 
 async fn head(transaction: &mut Transaction) -> Result<(i64, Hash), StorageError> {

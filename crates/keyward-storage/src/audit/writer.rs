@@ -12,6 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::append::append;
 use super::{Entry, QUEUE};
 use crate::database::Database;
+use crate::error::StorageError;
 
 /// Most entries that are taken at once.
 const BATCH: usize = 1_024;
@@ -81,7 +82,7 @@ impl Writer {
                 Entry::Flush(done) => flushes.push(done),
             }
         }
-        match append(&self.database, &self.random, &events).await {
+        match self.append(&events).await {
             Ok(()) => {
                 pending.failures = 0;
                 tell(durable.into_iter().map(|(_, done)| done));
@@ -102,6 +103,16 @@ impl Writer {
             }
         }
         tell(flushes);
+    }
+
+    /// All of the events or none.
+    async fn append(&self, events: &[AuditEvent]) -> Result<(), StorageError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = self.database.begin("append audit records").await?;
+        append(&mut transaction, &self.random, events).await?;
+        transaction.commit().await
     }
 
     fn give_up(&self, records: usize) {
