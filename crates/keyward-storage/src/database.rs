@@ -1,6 +1,9 @@
 //! The one SQL database. This module and `migrations/` are all that knows that there are two kinds of it.
 
+mod catalog;
+mod freeze;
 mod postgres;
+mod snapshot;
 mod sqlite;
 
 use keyward_core::clock::Clock;
@@ -11,6 +14,8 @@ use crate::migrate::{self, MigrationReport};
 use crate::row::Row;
 use crate::transaction::Transaction;
 use crate::value::Value;
+
+pub(crate) use catalog::{Class, Table, tables};
 
 use postgres::{AdvisoryLock, Postgres, PostgresTransaction};
 use sqlite::{FileLock, Sqlite, SqliteTransaction};
@@ -195,7 +200,7 @@ pub(crate) enum EngineTransaction {
 }
 
 impl EngineTransaction {
-    pub(crate) async fn run(&mut self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
+    pub(crate) async fn run(&mut self, sql: &str, params: &[Value]) -> Result<Answer, StorageError> {
         params.iter().try_for_each(Value::check)?;
         match self {
             Self::Sqlite(sqlite) => sqlite.run(sql, params),
@@ -205,7 +210,7 @@ impl EngineTransaction {
 
     /// The same statement once for each list of parameters, without waiting for one to begin the next where there is a
     /// network in between.
-    pub(crate) async fn run_each(&mut self, sql: &'static str, lists: &[Vec<Value>]) -> Result<(), StorageError> {
+    pub(crate) async fn run_each(&mut self, sql: &str, lists: &[Vec<Value>]) -> Result<(), StorageError> {
         lists.iter().flatten().try_for_each(Value::check)?;
         match self {
             Self::Sqlite(sqlite) => lists.iter().try_for_each(|params| sqlite.run(sql, params).map(drop)),
@@ -213,10 +218,27 @@ impl EngineTransaction {
         }
     }
 
+    /// The same with values as a backup has them: texts, numbers and bytes alone, which the columns tell the types of.
+    pub(crate) async fn load(&mut self, sql: &str, rows: Vec<Vec<Value>>) -> Result<(), StorageError> {
+        let rows = match self {
+            Self::Sqlite(_) => rows,
+            Self::Postgres(postgres) => postgres.fit(sql, rows).await?,
+        };
+        self.run_each(sql, &rows).await
+    }
+
     pub(crate) async fn batch(&mut self, sql: &str) -> Result<(), StorageError> {
         match self {
             Self::Sqlite(sqlite) => sqlite.batch(sql),
             Self::Postgres(postgres) => postgres.batch(sql).await,
+        }
+    }
+
+    /// Lets it wait between two statements for as long as it takes.
+    pub(crate) async fn may_rest(&mut self) -> Result<(), StorageError> {
+        match self {
+            Self::Sqlite(_) => Ok(()),
+            Self::Postgres(postgres) => postgres.may_rest().await,
         }
     }
 

@@ -28,6 +28,11 @@ pub enum StorageError {
         "the database is read-only: check the permissions of the file and its folder, the mount, or the server's role"
     )]
     ReadOnly,
+    /// It was frozen, since it has moved elsewhere.
+    #[error(
+        "the database is frozen, since it has moved: name the new one in storage.url, or run `keyward backup --unfreeze` to stay with this one"
+    )]
+    Frozen,
     /// No room is left.
     #[error("the disk of the database is full")]
     Full,
@@ -95,6 +100,10 @@ pub enum StorageError {
     Statement(#[source] Box<dyn std::error::Error + Send + Sync>),
 }
 
+/// What the triggers of a frozen database say, and their SQLSTATE, of a class that PostgreSQL leaves to others.
+pub(crate) const FROZEN_TEXT: &str = "keyward: this database is frozen";
+pub(crate) const FROZEN_STATE: &str = "KW001";
+
 impl From<rusqlite::Error> for StorageError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::{ErrorCode, ffi};
@@ -111,6 +120,7 @@ impl From<rusqlite::Error> for StorageError {
                     Self::Conflict
                 }
                 ffi::SQLITE_CONSTRAINT_FOREIGNKEY => Self::Orphan,
+                ffi::SQLITE_CONSTRAINT_TRIGGER if error.to_string().contains(FROZEN_TEXT) => Self::Frozen,
                 _ => Self::Statement(error.into()),
             },
             _ if error.to_string().contains("no such table") => Self::NotMigrated(error.into()),
@@ -139,6 +149,7 @@ impl From<tokio_postgres::Error> for StorageError {
                 Self::Value { reason: "a text has a character that the database's encoding has not" }
             }
             // By class: the whole list is in PostgreSQL's appendix A.
+            ref state if state.code() == FROZEN_STATE => Self::Frozen,
             ref state => match state.code().get(..2).unwrap_or_default() {
                 "28" | "3D" => Self::Refused(error.into()),
                 "40" => Self::Busy,

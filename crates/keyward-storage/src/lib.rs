@@ -4,6 +4,7 @@
 //! both kinds; [`database`] and the migrations are all that knows that there are two.
 
 pub mod audit;
+pub mod backup;
 mod change;
 mod database;
 mod error;

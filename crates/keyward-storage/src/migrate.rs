@@ -68,6 +68,18 @@ pub(crate) async fn up(database: &Database, target: i64) -> Result<MigrationRepo
     }
     let mut transaction = database.begin("migrate").await?;
     let from = prepare(&mut transaction, database.kind()).await?;
+    let applied = apply(&mut transaction, database, from, target).await?;
+    transaction.commit().await?;
+    Ok(MigrationReport { from, to: from.max(target), applied })
+}
+
+/// Runs the migrations after `from` up to `target`; gives their names.
+pub(crate) async fn apply(
+    transaction: &mut Transaction,
+    database: &Database,
+    from: i64,
+    target: i64,
+) -> Result<Vec<&'static str>, StorageError> {
     let mut applied = Vec::new();
     for migration in MIGRATIONS.iter().filter(|migration| (from + 1..=target).contains(&migration.version)) {
         let sql = match database.kind() {
@@ -81,17 +93,22 @@ pub(crate) async fn up(database: &Database, target: i64) -> Result<MigrationRepo
             .await?;
         applied.push(migration.name);
     }
-    transaction.commit().await?;
-    Ok(MigrationReport { from, to: from.max(target), applied })
+    Ok(applied)
 }
 
+/// All that makes the schema of `version` on an empty SQLite database.
+pub(crate) fn sqlite_schema(version: i64) -> impl Iterator<Item = &'static str> {
+    let migrations = MIGRATIONS.iter().filter(move |migration| migration.version <= version);
+    std::iter::once(SQLITE_VERSIONS).chain(migrations.map(|migration| migration.sqlite))
+}
+
+const SQLITE_VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT";
+
 /// Takes the lock, makes the table of versions, and reads the version again: another process may have been first.
-async fn prepare(transaction: &mut Transaction, kind: Kind) -> Result<i64, StorageError> {
+pub(crate) async fn prepare(transaction: &mut Transaction, kind: Kind) -> Result<i64, StorageError> {
     transaction.lock("keyward migrate").await?;
     let table = match kind {
-        Kind::Sqlite => {
-            "CREATE TABLE IF NOT EXISTS schema_migrations (version INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_at TEXT NOT NULL) STRICT"
-        }
+        Kind::Sqlite => SQLITE_VERSIONS,
         Kind::Postgres => {
             "CREATE TABLE IF NOT EXISTS schema_migrations (version BIGINT PRIMARY KEY, name TEXT NOT NULL, applied_at TIMESTAMPTZ NOT NULL)"
         }

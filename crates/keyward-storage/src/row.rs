@@ -17,6 +17,10 @@ impl Row {
         Self(columns)
     }
 
+    pub(crate) fn into_values(self) -> Vec<Value> {
+        self.0
+    }
+
     /// The column at `index`, from 0.
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T, StorageError> {
         let value = self.0.get(index).ok_or(StorageError::Column { index })?;

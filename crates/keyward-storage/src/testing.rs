@@ -6,8 +6,9 @@
 use keyward_core::clock::Clock;
 use tempfile::TempDir;
 
-use crate::database::{Database, StorageConfig};
+use crate::database::{Class, Database, StorageConfig};
 use crate::params;
+use crate::value::Value;
 
 /// A database of one test.
 #[derive(Debug)]
@@ -39,6 +40,42 @@ pub async fn databases(clock: &Clock) -> Vec<Fresh> {
 pub async fn migrate_to(database: &Database, version: i64) {
     crate::migrate::up(database, version).await.expect("a fresh database can be migrated");
 }
+
+/// Puts a row into every table of the schema's `version` that has none, whatever its columns are.
+pub async fn fill(database: &Database, version: i64) {
+    let tables = crate::database::tables(version).expect("the tables of the version");
+    let mut transaction = database.begin("fill").await.expect("begun");
+    for table in tables {
+        if transaction.is_empty(&table).await.expect("asked") {
+            let row = table.columns.iter().map(|(name, class)| sample(&table.name, name, *class)).collect();
+            transaction.load(&table, vec![row]).await.expect("a row that every table takes");
+        }
+    }
+    transaction.commit().await.expect("filled");
+}
+
+/// A value for a column, by its name and class. Rows refer to each other, since all ids are the same.
+fn sample(table: &str, column: &str, class: Class) -> Value {
+    let id = "0190a3e0-0000-7000-8000-000000000001";
+    match (table, column) {
+        ("clients", "kind") => return "static".into(),
+        ("signing_keys" | "data_keys", "state") => return "active".into(),
+        _ => {}
+    }
+    match class {
+        Class::Integer => Value::Int(1),
+        Class::Bytes => Value::Bytes([0, 255, 7, 10].repeat(8)),
+        Class::Text if column == "id" || column.ends_with("_id") && !TEXT_IDS.contains(&column) => id.into(),
+        Class::Text if column == "used_by" => id.into(),
+        Class::Text if ["_at", "_until", "_time", "_after", "_activity"].iter().any(|end| column.ends_with(end)) => {
+            "2026-01-02T03:04:05.678901Z".into()
+        }
+        Class::Text => "text \u{e9}\u{1f511} \" \\ \n end".into(),
+    }
+}
+
+/// Columns whose names end like those of UUIDs and that are texts.
+const TEXT_IDS: [&str; 4] = ["client_id", "service_id", "key_id", "successor_key_id"];
 
 /// A fresh SQLite database without tables.
 pub async fn sqlite(clock: Clock) -> Fresh {

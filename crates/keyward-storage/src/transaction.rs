@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::change::{self, Changes, Topic};
-use crate::database::{Answer, EngineTransaction};
+use crate::database::{Answer, EngineTransaction, Table};
 use crate::error::StorageError;
 use crate::row::Row;
 use crate::value::Value;
@@ -50,6 +50,30 @@ impl Transaction {
         self.engine.run_each(sql, lists).await?;
         self.is_broken = false;
         Ok(())
+    }
+
+    /// Writes rows of a backup.
+    pub(crate) async fn load(&mut self, table: &Table, rows: Vec<Vec<Value>>) -> Result<(), StorageError> {
+        self.begin_step()?;
+        self.engine.load(&table.insert(), rows).await?;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// Lets it wait between two statements for as long as it takes: for a file or a pipe.
+    pub(crate) async fn may_rest(&mut self) -> Result<(), StorageError> {
+        self.begin_step()?;
+        self.engine.may_rest().await?;
+        self.is_broken = false;
+        Ok(())
+    }
+
+    /// Whether a table has no row.
+    pub(crate) async fn is_empty(&mut self, table: &Table) -> Result<bool, StorageError> {
+        self.begin_step()?;
+        let answer = self.engine.run(&table.any(), &[]).await?;
+        self.is_broken = false;
+        Ok(answer.rows.is_empty())
     }
 
     /// Several statements without parameters, as migrations are written.

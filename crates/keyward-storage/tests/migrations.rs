@@ -1,9 +1,9 @@
 //! Moving the schema up, by several processes at once, and from a newer one not at all.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use keyward_core::clock::Clock;
-use keyward_storage::{Database, NEWEST, StorageError, params, testing};
+use keyward_storage::{Database, NEWEST, StorageError, backup, params, testing};
 
 async fn applied(db: &Database) -> Vec<i64> {
     let rows = db.query("SELECT version FROM schema_migrations ORDER BY version", params![]).await.expect("asked");
@@ -67,26 +67,62 @@ async fn both_databases_have_the_same_columns() {
     assert_eq!(columns[0], columns[1]);
 }
 
+/// The rows of a backup, each as its table and its columns by name.
+async fn rows(db: &Database) -> Vec<(String, BTreeMap<String, serde_json::Value>)> {
+    let mut bytes = Vec::new();
+    backup::create(db, &mut bytes, |_| {}).await.expect("a backup");
+    let (mut table, mut columns, mut rows) = (String::new(), Vec::new(), Vec::new());
+    for line in std::str::from_utf8(&bytes).expect("text").lines() {
+        match serde_json::from_str(line).expect("JSON") {
+            serde_json::Value::Array(row) => rows.push((table.clone(), columns.iter().cloned().zip(row).collect())),
+            section if section["table"].is_string() => {
+                table = section["table"].as_str().expect("a name").to_owned();
+                let names = section["columns"].as_array().expect("columns").iter();
+                columns = names.map(|column| column[0].as_str().expect("a name").to_owned()).collect();
+            }
+            _ => {}
+        }
+    }
+    rows
+}
+
 #[tokio::test]
 async fn every_earlier_version_moves_up_without_losing_a_row() {
     for version in 1..NEWEST {
         for fresh in [testing::sqlite(Clock::System).await, testing::postgres(Clock::System).await] {
             let db = &fresh.database;
             testing::migrate_to(db, version).await;
-            let now = Clock::System.now();
-            for seq in 1..=3_i64 {
-                let sql = "INSERT INTO audit_log (seq, id, action, result, created_at, prev_hash, hash) \
-                           VALUES ($1, $2, 'call', 'ok', $3, $4, $5)";
-                let id = uuid::Uuid::from_u128(seq.unsigned_abs().into());
-                db.execute(sql, params![seq, id, now, vec![7_u8; 32], vec![8_u8; 32]]).await.expect("a record");
-            }
+            testing::fill(db, version).await;
+            let before = rows(db).await;
             let report = db.migrate().await.expect("migrated");
             assert_eq!((report.from, report.to), (version, NEWEST));
             assert_eq!(applied(db).await, (1..=NEWEST).collect::<Vec<_>>());
-            let row = db.query_opt("SELECT count(*) FROM audit_log", params![]).await.expect("asked").expect("a row");
-            assert_eq!(row.get::<i64>(0).expect("a number"), 3);
-            let row = db.query_opt("SELECT seq, hash FROM audit_head", params![]).await.expect("asked").expect("a row");
-            assert_eq!((row.get(0).ok(), row.get(1).ok()), (Some(3_i64), Some(vec![8_u8; 32])));
+            let after = rows(db).await;
+            for (table, old) in &before {
+                let kept = |(name, new): &(String, BTreeMap<_, _>)| {
+                    name == table && old.iter().all(|(column, value)| new.get(column) == Some(value))
+                };
+                assert!(after.iter().any(kept), "a row of {table} is not as it was in version {version}: {old:?}");
+            }
         }
+    }
+}
+
+#[tokio::test]
+async fn the_end_of_the_audit_log_is_written_down_where_it_was_not() {
+    for fresh in [testing::sqlite(Clock::System).await, testing::postgres(Clock::System).await] {
+        let db = &fresh.database;
+        testing::migrate_to(db, 1).await;
+        for seq in 1..=3_i64 {
+            let sql = "INSERT INTO audit_log (seq, id, action, result, created_at, prev_hash, hash) \
+                       VALUES ($1, $2, 'call', 'ok', $3, $4, $5)";
+            let id = uuid::Uuid::from_u128(seq.unsigned_abs().into());
+            db.execute(sql, params![seq, id, Clock::System.now(), vec![7_u8; 32], vec![8_u8; 32]])
+                .await
+                .expect("a record");
+        }
+        db.migrate().await.expect("migrated");
+        let row = db.query_opt("SELECT seq, hash FROM audit_head", params![]).await.expect("asked").expect("a row");
+        assert_eq!((row.get(0).ok(), row.get(1).ok()), (Some(3_i64), Some(vec![8_u8; 32])));
     }
 }

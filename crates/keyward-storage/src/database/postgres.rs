@@ -5,17 +5,20 @@ mod lock;
 mod parameter;
 mod url;
 
+use std::pin::pin;
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
+use futures_util::TryStreamExt;
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
 use tokio_postgres::types::ToSql;
 
 use self::connect::Connector;
 pub(super) use self::lock::AdvisoryLock;
 use self::lock::Locks;
 use self::parameter::Column;
-use super::Answer;
+use super::{Answer, Table};
 use crate::error::{StorageError, WrongType};
 use crate::row::Row;
 use crate::value::Value;
@@ -66,6 +69,18 @@ impl Postgres {
         Ok(transaction)
     }
 
+    /// A transaction that sees the database as it is now, with `tables` kept as they are until it ends.
+    pub(super) async fn snapshot(&self, tables: &[Table]) -> Result<PostgresTransaction, StorageError> {
+        let connection = Some(self.pool.get().await?);
+        let transaction = PostgresTransaction { connection, runtime: self.connector.runtime().clone() };
+        transaction.batch("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?;
+        transaction.may_rest().await?;
+        let names: Vec<String> = tables.iter().map(Table::quoted).collect();
+        // Before the first look, so that what is seen fits the tables that are kept.
+        transaction.batch(&format!("LOCK TABLE {} IN ACCESS SHARE MODE", names.join(", "))).await?;
+        Ok(transaction)
+    }
+
     pub(super) async fn try_lock(&self, key: &str) -> Result<Option<AdvisoryLock>, StorageError> {
         self.locks.try_lock(key).await
     }
@@ -103,6 +118,33 @@ impl PostgresTransaction {
         // The first finds or prepares the statement for all.
         self.run(sql, first).await?;
         futures_util::future::try_join_all(rest.iter().map(|params| self.run(sql, params))).await.map(drop)
+    }
+
+    /// Gives the rows one after the other, never more at once than whoever takes them can.
+    pub(super) async fn read(&self, sql: &str, rows: mpsc::Sender<Row>) -> Result<(), StorageError> {
+        let connection = self.connection()?;
+        let statement = connection.prepare(sql).await?;
+        let none = std::iter::empty::<&(dyn ToSql + Sync)>();
+        let mut found = pin!(connection.query_raw(&statement, none).await?);
+        while let Some(row) = found.try_next().await? {
+            if rows.send(columns(&row)?).await.is_err() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The values as the parameters of `sql` want them.
+    pub(super) async fn fit(&self, sql: &str, rows: Vec<Vec<Value>>) -> Result<Vec<Vec<Value>>, StorageError> {
+        let statement = self.connection()?.prepare_cached(sql).await?;
+        let types = statement.params();
+        let fit = |row: Vec<Value>| row.into_iter().zip(types).map(|(value, wanted)| value.fit(wanted)).collect();
+        rows.into_iter().map(fit).collect()
+    }
+
+    /// Lets it wait between two statements for as long as it takes: for a slow disk, or a pipe.
+    pub(super) async fn may_rest(&self) -> Result<(), StorageError> {
+        self.batch("SET LOCAL idle_in_transaction_session_timeout = 0").await
     }
 
     pub(super) async fn batch(&self, sql: &str) -> Result<(), StorageError> {
@@ -171,10 +213,11 @@ async fn run(connection: &Object, sql: &str, params: &[Value]) -> Result<Answer,
         return Ok(Answer { rows: Vec::new(), changed: connection.execute(&statement, &params).await? });
     }
     let found = connection.query(&statement, &params).await?;
-    let read = |row: &tokio_postgres::Row| -> Result<Row, tokio_postgres::Error> {
-        let columns = (0..row.len()).map(|index| row.try_get::<_, Column>(index).map(|column| column.0));
-        Ok(Row::new(columns.collect::<Result<_, _>>()?))
-    };
-    let rows = found.iter().map(read).collect::<Result<Vec<Row>, _>>()?;
+    let rows = found.iter().map(columns).collect::<Result<Vec<Row>, _>>()?;
     Ok(Answer { changed: rows.len() as u64, rows })
+}
+
+fn columns(row: &tokio_postgres::Row) -> Result<Row, tokio_postgres::Error> {
+    let columns = (0..row.len()).map(|index| row.try_get::<_, Column>(index).map(|column| column.0));
+    Ok(Row::new(columns.collect::<Result<_, _>>()?))
 }

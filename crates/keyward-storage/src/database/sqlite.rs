@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
-use tokio::sync::OwnedMutexGuard;
+use tokio::sync::{OwnedMutexGuard, mpsc};
 
 pub(super) use self::lock::FileLock;
 use super::Answer;
@@ -102,12 +102,41 @@ impl Sqlite {
         blocking(move || lock::try_lock(&path, &key)).await
     }
 
+    /// A connection of its own that sees the database as it is now, until it is dropped.
+    pub(super) async fn snapshot(&self) -> Result<SqliteSnapshot, StorageError> {
+        let path = Arc::clone(&self.path);
+        blocking(move || {
+            let connection = connect(&path)?;
+            connection.pragma_update(None, "query_only", true)?;
+            connection.execute_batch("BEGIN")?;
+            // The first look is what fixes the snapshot.
+            connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            Ok(SqliteSnapshot(Arc::new(Mutex::new(connection))))
+        })
+        .await
+    }
+
     pub(super) async fn begin(&self) -> Result<SqliteTransaction, StorageError> {
         let queued = tokio::time::timeout(QUEUE_TIMEOUT, Arc::clone(&self.writer).lock_owned()).await;
         let writer = Writer(queued.map_err(|_| StorageError::Busy)?);
         blocking(move || {
             writer.0.execute_batch("BEGIN IMMEDIATE")?;
             Ok(SqliteTransaction { writer })
+        })
+        .await
+    }
+}
+
+/// A read transaction on a connection of its own.
+pub(crate) struct SqliteSnapshot(Arc<Mutex<Connection>>);
+
+impl SqliteSnapshot {
+    pub(super) async fn read(&self, sql: String, rows: mpsc::Sender<Row>) -> Result<(), StorageError> {
+        let connection = Arc::clone(&self.0);
+        blocking(move || {
+            let connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            // Whoever takes the rows may be gone.
+            each(&mut connection.prepare(&sql)?, &[], |row| rows.blocking_send(row).is_ok())
         })
         .await
     }
@@ -190,15 +219,30 @@ fn enter_wal_mode(connection: &Connection) -> Result<(), StorageError> {
 }
 
 fn step(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+    let mut found = Vec::new();
+    each(statement, params, |row| {
+        found.push(row);
+        true
+    })?;
+    Ok(found)
+}
+
+/// Gives each row to `take`, until that says no.
+fn each(
+    statement: &mut Statement<'_>,
+    params: &[Value],
+    mut take: impl FnMut(Row) -> bool,
+) -> Result<(), StorageError> {
     bind(statement, params)?;
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
-    let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let value = |index| row.get_ref(index).map_err(StorageError::from).and_then(|value| from_sqlite(index, value));
-        found.push(Row::new((0..columns).map(value).collect::<Result<_, _>>()?));
+        if !take(Row::new((0..columns).map(value).collect::<Result<_, _>>()?)) {
+            break;
+        }
     }
-    Ok(found)
+    Ok(())
 }
 
 /// SQLite numbers `$n` parameters by their first appearance; they are bound by the number in their name.

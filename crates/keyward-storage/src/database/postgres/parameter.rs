@@ -3,11 +3,11 @@
 use std::error::Error;
 
 use bytes::BytesMut;
-use keyward_core::clock::Timestamp;
+use keyward_core::clock::{InvalidTimestamp, Timestamp};
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use uuid::Uuid;
 
-use crate::error::WrongType;
+use crate::error::{StorageError, WrongType};
 use crate::value::Value;
 
 /// Microseconds from the Unix epoch to 2000-01-01, where TIMESTAMPTZ begins.
@@ -38,6 +38,21 @@ impl ToSql for Value {
     }
 
     to_sql_checked!();
+}
+
+impl Value {
+    /// As SQLite would keep it, given for a column of this type.
+    pub(super) fn fit(self, wanted: &Type) -> Result<Self, StorageError> {
+        let unfit = |_| StorageError::Value { reason: "a text is not what the type of its column wants" };
+        Ok(match (self, wanted) {
+            (Self::Text(text), &Type::TIMESTAMPTZ) => {
+                Self::Time(text.parse().map_err(|_: InvalidTimestamp| ()).map_err(unfit)?)
+            }
+            (Self::Text(text), &Type::UUID) => Self::Uuid(text.parse().map_err(|_: uuid::Error| ()).map_err(unfit)?),
+            (Self::Int(number), &Type::BOOL) => Self::Bool(number != 0),
+            (value, _) => value,
+        })
+    }
 }
 
 /// A column as it comes back.
