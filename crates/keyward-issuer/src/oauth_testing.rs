@@ -21,7 +21,7 @@ use keyward_storage::audit::AuditLog;
 use keyward_storage::sessions::{self, Session};
 use keyward_storage::testing::{Fresh, databases};
 use keyward_storage::users::{self, User};
-use keyward_vault::{RootKey, StoreConfig, StoreKind, Vault};
+use keyward_vault::{CacheTimes, RootKey, StoreConfig, StoreKind, Vault};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use url::Url;
@@ -88,7 +88,7 @@ async fn start(db: Database, config: IssuerConfig, root: &Secret, clock: &Manual
     let (audit, writer) = AuditLog::new(db.clone(), random.clone());
     tokio::spawn(writer);
     let root = RootKey::parse(root, "a test").expect("root key");
-    let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
+    let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
     let vault = Vault::open(db.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
     Issuer::start(config, db, vault.await.expect("vault"), audit, clock, random).await.expect("issuer")
 }

@@ -8,7 +8,7 @@ use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use keyward_storage::audit::AuditLog;
 use keyward_storage::testing::{Fresh, databases};
-use keyward_vault::{RootKey, StoreConfig, StoreKind, Vault};
+use keyward_vault::{CacheTimes, RootKey, StoreConfig, StoreKind, Vault};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::account::email::EmailAddress;
@@ -51,7 +51,7 @@ async fn issuer(public_url: &str, fresh: &Fresh, root: &Secret, clock: &ManualCl
     let (audit, writer) = AuditLog::new(db.clone(), random.clone());
     tokio::spawn(writer);
     let root = RootKey::parse(root, "a test").expect("root key");
-    let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
+    let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
     let vault = Vault::open(db.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
     let config = IssuerConfig::new(public_url, Vec::new());
     Issuer::start(config, db, vault.await.expect("vault"), audit, clock, random).await.expect("issuer")

@@ -12,15 +12,28 @@ use tokio::sync::Mutex;
 use crate::credential::{Credential, CredentialSpec};
 
 const CAPACITY: usize = 1024;
-/// How long a credential serves without a look at the store.
-pub(crate) const FRESH: Duration = Duration::from_secs(60);
-/// How long it serves when the store cannot be reached.
-pub(crate) const HARD_LIMIT: Duration = Duration::from_secs(600);
+
+/// How long a credential that was opened serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheTimes {
+    /// Without a look at the store.
+    pub fresh: Duration,
+    /// While the store cannot be reached.
+    pub usable: Duration,
+}
+
+impl Default for CacheTimes {
+    /// A minute, and ten.
+    fn default() -> Self {
+        Self { fresh: Duration::from_secs(60), usable: Duration::from_secs(600) }
+    }
+}
 
 /// A bounded cache with one slot for each rule. A change of any token makes all that is in it stale.
 pub(crate) struct CredentialCache {
     slots: Cache<CredentialSpec, Arc<Slot>>,
     generation: AtomicU64,
+    times: CacheTimes,
 }
 
 /// The credential of one rule.
@@ -38,13 +51,13 @@ struct Opened {
 }
 
 impl CredentialCache {
-    pub(crate) fn new() -> Self {
-        Self { slots: Cache::new(CAPACITY), generation: AtomicU64::new(0) }
+    pub(crate) fn new(times: CacheTimes) -> Self {
+        Self { slots: Cache::new(CAPACITY), generation: AtomicU64::new(0), times }
     }
 
-    /// The credential of `spec`, if it was opened within [`FRESH`] and nothing has changed since.
+    /// The credential of `spec`, if it was opened a short while ago and nothing has changed since.
     pub(crate) fn fresh(&self, spec: &CredentialSpec, now: Timestamp) -> Option<Arc<Credential>> {
-        self.within(&*self.slots.get(spec)?, now, FRESH)
+        self.within(&*self.slots.get(spec)?, now, self.times.fresh)
     }
 
     /// The slot of `spec`.
@@ -55,9 +68,14 @@ impl CredentialCache {
         }
     }
 
+    /// What `slot` holds, if it may serve while the store cannot be reached.
+    pub(crate) fn usable(&self, slot: &Slot, now: Timestamp) -> Option<Arc<Credential>> {
+        self.within(slot, now, self.times.usable)
+    }
+
     /// What `slot` holds, if it was opened within `limit` and nothing has changed since. A clock that went backwards makes
     /// it stale too.
-    pub(crate) fn within(&self, slot: &Slot, now: Timestamp, limit: Duration) -> Option<Arc<Credential>> {
+    fn within(&self, slot: &Slot, now: Timestamp, limit: Duration) -> Option<Arc<Credential>> {
         let opened = slot.current.load();
         let opened = opened.as_ref()?;
         let serves = opened.at <= now && now.since(opened.at) < limit && opened.generation == self.generation();
@@ -81,7 +99,7 @@ impl CredentialCache {
 
     /// Drops what may not serve any more, so that no value stays in memory for longer than it may be used.
     pub(crate) fn sweep(&self, now: Timestamp) {
-        self.slots.retain(|_, slot| self.within(slot, now, HARD_LIMIT).is_some());
+        self.slots.retain(|_, slot| self.usable(slot, now).is_some());
     }
 }
 
@@ -94,13 +112,16 @@ mod tests {
     use crate::store::OpenedToken;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_700_000_000);
+    const FRESH: Duration = Duration::from_secs(60);
+    const USABLE: Duration = Duration::from_secs(600);
+    const TIMES: CacheTimes = CacheTimes { fresh: FRESH, usable: USABLE };
 
     fn spec() -> CredentialSpec {
         CredentialSpec::new("coda/key".parse().expect("name"), AUTHORIZATION, "Bearer {token}").expect("spec")
     }
 
     fn filled() -> CredentialCache {
-        let cache = CredentialCache::new();
+        let cache = CredentialCache::new(TIMES);
         let token = OpenedToken { value: Secret::from_text("x".into()), version: 1, expires_at: None };
         let credential = Arc::new(Credential::new(&spec(), &token).expect("credential"));
         cache.fill(&cache.slot(&spec()), credential, NOW, cache.generation());
@@ -114,8 +135,8 @@ mod tests {
         assert!(cache.fresh(&spec(), NOW.plus(FRESH)).is_none());
         assert!(cache.fresh(&spec(), NOW.minus(Duration::from_secs(1))).is_none(), "the clock went backwards");
         let slot = cache.slot(&spec());
-        assert!(cache.within(&slot, NOW.plus(FRESH), HARD_LIMIT).is_some());
-        assert!(cache.within(&slot, NOW.plus(HARD_LIMIT), HARD_LIMIT).is_none());
+        assert!(cache.usable(&slot, NOW.plus(FRESH)).is_some());
+        assert!(cache.usable(&slot, NOW.plus(USABLE)).is_none());
     }
 
     #[test]
@@ -126,7 +147,7 @@ mod tests {
         cache.invalidate();
         assert!(cache.fresh(&spec(), NOW).is_none());
         cache.fill(&slot, credential, NOW, before);
-        assert!(cache.within(&slot, NOW, HARD_LIMIT).is_none());
+        assert!(cache.usable(&slot, NOW).is_none());
     }
 
     #[test]
@@ -134,7 +155,7 @@ mod tests {
         let cache = filled();
         cache.sweep(NOW.plus(FRESH));
         assert_eq!(cache.slots.len(), 1);
-        cache.sweep(NOW.plus(HARD_LIMIT));
+        cache.sweep(NOW.plus(USABLE));
         assert_eq!(cache.slots.len(), 0);
     }
 }

@@ -18,6 +18,7 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 
+pub use cache::CacheTimes;
 pub use credential::{Credential, CredentialError, CredentialSpec, InvalidCredentialSpec};
 pub use environment::Environment;
 pub use error::VaultError;

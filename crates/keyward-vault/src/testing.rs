@@ -7,6 +7,7 @@ use keyward_storage::Database;
 use keyward_storage::audit::{AuditFilter, AuditLog, AuditRecord};
 use keyward_storage::testing::{Fresh, databases};
 
+use crate::cache::CacheTimes;
 use crate::error::VaultError;
 use crate::key::RootKey;
 use crate::name::TokenName;
@@ -37,12 +38,12 @@ impl Ground {
     }
 
     pub(crate) async fn vault_with(&self, root: RootKey) -> Result<Vault, VaultError> {
-        let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: true };
+        let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: true };
         Vault::open(self.db.clone(), root, stores, self.clock(), Random::system(), self.audit.clone()).await
     }
 
     pub(crate) async fn vault_on(&self, stores: Vec<StoreKind>) -> Vault {
-        let stores = StoreConfig { stores, audit_required: true };
+        let stores = StoreConfig { stores, times: CacheTimes::default(), audit_required: true };
         let opened =
             Vault::open(self.db.clone(), self.root(), stores, self.clock(), Random::system(), self.audit.clone());
         opened.await.expect("vault")
@@ -52,7 +53,7 @@ impl Ground {
     pub(crate) async fn vault_of_another_process(&self) -> Vault {
         let db = self.fresh.open_again(self.clock()).await;
         tokio::spawn(db.changes().watch());
-        let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: true };
+        let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: true };
         Vault::open(db, self.root(), stores, self.clock(), Random::system(), self.audit.clone()).await.expect("vault")
     }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use keyward_core::clock::Timestamp;
 
 use super::Vault;
-use crate::cache::{HARD_LIMIT, Slot};
+use crate::cache::Slot;
 use crate::credential::{Credential, CredentialError, CredentialSpec};
 use crate::error::VaultError;
 
@@ -29,7 +29,7 @@ impl Vault {
             return Ok(credential);
         }
         match self.open_credential(spec, &slot, now).await {
-            Err(CredentialError::Unavailable { name, cause }) => match self.0.cache.within(&slot, now, HARD_LIMIT) {
+            Err(CredentialError::Unavailable { name, cause }) => match self.0.cache.usable(&slot, now) {
                 Some(credential) => {
                     tracing::warn!(token = %name, %cause, "a token store is unavailable; the cached token serves");
                     Ok(credential)

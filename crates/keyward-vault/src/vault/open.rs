@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use keyward_core::clock::Clock;
 use keyward_core::random::Random;
@@ -9,7 +10,7 @@ use keyward_storage::audit::AuditLog;
 use keyward_storage::{ChangeFeed, Database, Topic};
 
 use super::{Inner, Vault};
-use crate::cache::{CredentialCache, FRESH};
+use crate::cache::{CacheTimes, CredentialCache};
 use crate::environment::Environment;
 use crate::error::VaultError;
 use crate::key::RootKey;
@@ -25,6 +26,8 @@ use crate::store::sql::SqlStore;
 pub struct StoreConfig {
     /// The stores, in the order they are asked.
     pub stores: Vec<StoreKind>,
+    /// How long what was opened for a call serves others.
+    pub times: CacheTimes,
     /// Whether a token is opened only when the record of it is on disk (`audit.mode = "fail_closed"`).
     pub audit_required: bool,
 }
@@ -55,7 +58,7 @@ impl Vault {
         random: Random,
         audit: AuditLog,
     ) -> Result<Self, VaultError> {
-        Self::with_store(db, root, clock, random, (audit, stores.audit_required), |sql| {
+        Self::with_store(db, root, clock, random, (stores.times, audit, stores.audit_required), |sql| {
             let store_of = |kind| -> Box<dyn TokenStore> {
                 match kind {
                     StoreKind::Env { environment, mapped } => Box::new(EnvStore::new(environment, mapped)),
@@ -72,7 +75,7 @@ impl Vault {
         root: RootKey,
         clock: Clock,
         random: Random,
-        (audit, audit_required): (AuditLog, bool),
+        (times, audit, audit_required): (CacheTimes, AuditLog, bool),
         store: impl FnOnce(&SqlStore) -> Box<dyn TokenStore>,
     ) -> Result<Self, VaultError> {
         let feed = db.changes();
@@ -80,16 +83,16 @@ impl Vault {
         let ring = KeyRing::open(db.clone(), root, clock.clone(), random.clone(), audit.clone(), SEAL_LIMIT).await?;
         let ring = Arc::new(ring);
         let own = SqlStore::new(db, ring.clone(), clock.clone(), random);
-        let (store, cache) = (store(&own), CredentialCache::new());
+        let (store, cache) = (store(&own), CredentialCache::new(times));
         let inner = Arc::new(Inner { ring, own, store, cache, fingerprint_key, audit, audit_required, clock });
-        tokio::spawn(follow(feed, Arc::downgrade(&inner)));
+        tokio::spawn(follow(feed, Arc::downgrade(&inner), times.fresh));
         Ok(Self(inner))
     }
 }
 
 /// Makes cached credentials stale when tokens change, and drops those that may not serve any more.
-async fn follow(mut feed: ChangeFeed, vault: Weak<Inner>) {
-    let mut sweep = tokio::time::interval(FRESH);
+async fn follow(mut feed: ChangeFeed, vault: Weak<Inner>, sweep_every: Duration) {
+    let mut sweep = tokio::time::interval(sweep_every);
     loop {
         let changed = tokio::select! {
             topic = feed.next() => topic == Topic::Tokens,

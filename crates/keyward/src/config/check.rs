@@ -21,6 +21,7 @@ struct Checker {
 
 impl Checker {
     fn value(&mut self, schema: &Json, node: &Node, name: &str) -> Option<Json> {
+        let schema = half_for(schema, node);
         match (&node.value, schema.get("type").and_then(Json::as_str)) {
             (Value::Table(entries), Some("object")) => self.table(schema, node, entries, name),
             (Value::Array(items), Some("array")) => self.list(schema, node, items, name),
@@ -123,6 +124,20 @@ impl Checker {
 fn refusal(format: &str, text: &str) -> Option<String> {
     let form = FORMS.iter().find(|form| form.format == format)?;
     (form.check)(text).err().map(|wrong| format!("{} {wrong}", form.noun))
+}
+
+/// Of a schema that takes one value or a list of such, the half for a list.
+pub(super) fn list_half(schema: &Json) -> Option<&Json> {
+    let halves = schema.get("anyOf")?.as_array()?;
+    halves.iter().find(|half| half.get("type").is_some_and(|kind| kind == "array"))
+}
+
+fn half_for<'a>(schema: &'a Json, node: &Node) -> &'a Json {
+    match (list_half(schema), &node.value) {
+        (None, _) => schema,
+        (Some(list), Value::Array(_)) => list,
+        (Some(list), _) => list.get("items").unwrap_or(schema),
+    }
 }
 
 /// The words of an enumeration.

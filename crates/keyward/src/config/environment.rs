@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 
+use super::check;
 use super::mistake::Mistake;
 use super::tree::{Entry, Node, Source, Value};
 
@@ -82,6 +83,8 @@ impl Override {
 
     fn value(&self, schema: &Json) -> Result<Node, Mistake> {
         let text = self.text.trim();
+        // Where one value or a list may stand, a comma makes the list.
+        let schema = check::list_half(schema).filter(|_| text.starts_with('[') || text.contains(',')).unwrap_or(schema);
         let value = match schema.get("type").and_then(Json::as_str) {
             Some("integer") => text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Integer),
             Some("boolean") => match text {

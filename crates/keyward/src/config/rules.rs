@@ -1,11 +1,12 @@
 //! Rules between sections: what no single value can get wrong alone.
 
+mod token_store;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::mistake::Mistake;
-use super::text::{StorageUrl, Text, TextValue};
-use super::token_store::TokenStoreKind;
+use super::text::{Text, TextValue};
 use super::tree::{Node, Source};
 use super::{Config, suggest};
 
@@ -16,6 +17,7 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
     rules.public_url();
     rules.lifetimes();
     rules.storage();
+    rules.token_store();
     rules.trusted_issuers();
     if !torn.contains("servers") {
         rules.servers_apart();
@@ -72,20 +74,6 @@ impl Rules<'_> {
         if url.holds_password() && matches!(self.root.locate(&["storage", "url"]), Source::File(_)) {
             self.report(&["storage", "url"], "a password does not belong into this file").advice =
                 Some("put the URL into a variable or a file and write url = \"env:NAME\" or \"file:PATH\"".to_owned());
-        }
-        let kind = self.config.token_store.kind;
-        let told = match (kind, url) {
-            (Some(TokenStoreKind::Sqlite), StorageUrl::Postgres(_)) => Some("PostgreSQL"),
-            (Some(TokenStoreKind::Postgres), StorageUrl::Sqlite(_)) => Some("SQLite"),
-            _ => None,
-        };
-        if let Some(other) = told {
-            let message = format!("the tokens are kept in the database of [storage], which is {other}");
-            self.report(&["token_store", "kind"], message).advice =
-                Some("leave `kind` out, or change [storage] url".to_owned());
-        }
-        if !self.config.token_store.env.is_empty() && kind != Some(TokenStoreKind::Env) {
-            self.report(&["token_store", "env"], "[token_store.env] is only read with kind = \"env\"");
         }
     }
 

@@ -136,7 +136,7 @@ jwks_uri = "https://login.example.com/jwks"
     keyward.toml:8:8: the tokens are kept in the database of [storage], which is PostgreSQL
       8 | kind = "sqlite"
         |        ^^^^^^^^
-        leave `kind` out, or change [storage] url
+        write "postgres" (or leave `kind` out when it is the only one), or change [storage] url
     keyward.toml:9:1: [token_store.env] is only read with kind = "env"
       9 | [token_store.env]
         | ^^^^^^^^^^^^^^^^^
@@ -215,4 +215,43 @@ fn an_element_cannot_be_skipped() {
     KEYWARD__SERVERS__1__ID: `1` is no number of an element: the next one is 0
     2 mistakes in the configuration
     ");
+}
+
+#[test]
+fn stores_are_one_or_a_list() {
+    use TokenStoreKind::{Env, Sqlite};
+    let kinds = |text: &str, environment: &[(&str, &str)]| {
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let config = parse("keyward.toml", text, environment).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        config.token_store.kind.map(|kinds| kinds.0)
+    };
+    assert_eq!(kinds("", &[]), None);
+    assert_eq!(kinds("token_store.kind = 'env'", &[]), Some(vec![Env]));
+    assert_eq!(kinds("token_store.kind = ['sqlite', 'env']", &[]), Some(vec![Sqlite, Env]));
+    assert_eq!(kinds("", &[("KEYWARD__TOKEN_STORE__KIND", "env")]), Some(vec![Env]));
+    assert_eq!(kinds("", &[("KEYWARD__TOKEN_STORE__KIND", "sqlite, env")]), Some(vec![Sqlite, Env]));
+    let text = "[token_store]\nkind = ['sqlite', 'enw']\nfresh_for = '0s'\nusable_for = '2d'\n[token_store.env]\n'a/b' = 'A'\n";
+    insta::assert_snapshot!(mistakes(text, &[]), @r#"
+    keyward.toml:2:19: `kind` cannot be "enw"
+      2 | kind = ['sqlite', 'enw']
+        |                   ^^^^^
+        did you mean `env`?
+    keyward.toml:3:13: `fresh_for` is from 1s to 1h
+      3 | fresh_for = '0s'
+        |             ^^^^
+    keyward.toml:4:14: `usable_for` is from `fresh_for` to 1d
+      4 | usable_for = '2d'
+        |              ^^^^
+    keyward.toml:5:1: [token_store.env] is only read with kind = "env"
+      5 | [token_store.env]
+        | ^^^^^^^^^^^^^^^^^
+    4 mistakes in the configuration
+    "#);
+    let first = |text: &str| mistakes(text, &[]).lines().next().map(str::to_owned).unwrap_or_default();
+    assert_eq!(first("token_store.kind = []"), "keyward.toml:1:20: `kind` is empty");
+    assert_eq!(first("token_store.kind = ['env', 'env']"), "keyward.toml:1:20: `kind` has a store twice");
+    assert_eq!(
+        first("token_store.kind = 3"),
+        "keyward.toml:1:20: `kind` is one of env, sqlite, postgres, not an integer"
+    );
 }

@@ -7,9 +7,9 @@ use keyward_core::clock::Clock;
 use keyward_core::random::Random;
 use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
-use keyward_vault::{Environment, StoreConfig, StoreKind, Vault, key};
+use keyward_vault::{CacheTimes, Environment, StoreConfig, StoreKind, Vault, key};
 
-use crate::config::{AuditMode, KeysKind, Loaded, TextValue, TokenStoreKind};
+use crate::config::{AuditMode, KeysKind, Loaded, TextValue, TokenStore, TokenStoreKind};
 
 /// Opens the cabinet; refuses when the root key does not open what the database holds.
 pub(crate) async fn open(
@@ -32,13 +32,24 @@ pub(crate) async fn open(
 
 fn stores(loaded: &Loaded) -> StoreConfig {
     let section = &loaded.config.token_store;
-    let store = match section.kind {
-        Some(TokenStoreKind::Env) => {
+    let stores = match &section.kind {
+        Some(kinds) => kinds.0.iter().map(|kind| store(section, *kind)).collect(),
+        None => vec![StoreKind::Sql],
+    };
+    StoreConfig {
+        stores,
+        times: CacheTimes { fresh: section.fresh_for.0.0, usable: section.usable_for.0.0 },
+        audit_required: loaded.config.audit.mode == AuditMode::FailClosed,
+    }
+}
+
+fn store(section: &TokenStore, kind: TokenStoreKind) -> StoreKind {
+    match kind {
+        TokenStoreKind::Env => {
             let mapped =
                 section.env.iter().filter_map(|(name, variable)| Some((name.parse().ok()?, variable.0.to_text())));
             StoreKind::Env { environment: Environment::Process, mapped: mapped.collect::<BTreeMap<_, _>>() }
         }
-        Some(TokenStoreKind::Sqlite | TokenStoreKind::Postgres) | None => StoreKind::Sql,
-    };
-    StoreConfig { stores: vec![store], audit_required: loaded.config.audit.mode == AuditMode::FailClosed }
+        TokenStoreKind::Sqlite | TokenStoreKind::Postgres => StoreKind::Sql,
+    }
 }

@@ -19,7 +19,9 @@ use keyward_outbound::TlsConnector;
 use keyward_resource::{StaticToken, StaticTokens, Verifier, VerifierConfig};
 use keyward_storage::audit::{AuditFilter, AuditLog, AuditRecord, list};
 use keyward_storage::{Database, StorageConfig};
-use keyward_vault::{CredentialSpec, Expected, NewToken, RootKey, StoreConfig, StoreKind, TokenName, Vault};
+use keyward_vault::{
+    CacheTimes, CredentialSpec, Expected, NewToken, RootKey, StoreConfig, StoreKind, TokenName, Vault,
+};
 use tokio::net::TcpListener;
 
 use super::{Answer, Client, SERVICE_TOKEN};
@@ -102,7 +104,7 @@ impl Gate {
         let (audit, writer) = AuditLog::new(database.clone(), random.clone());
         tokio::spawn(writer);
         let root = RootKey::generate(&random, "a test").expect("a key");
-        let stores = StoreConfig { stores: vec![StoreKind::Sql], audit_required: false };
+        let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
         let vault = Vault::open(database.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
         let vault = vault.await.expect("a cabinet");
         if setup.token_stored {

@@ -9,10 +9,13 @@ use http::header::AUTHORIZATION;
 use keyward_core::random::Random;
 use keyward_storage::StorageError;
 
-use crate::cache::{FRESH, HARD_LIMIT};
+use crate::cache::CacheTimes;
 use crate::store::{NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
 use crate::testing::{Ground, grounds, name, token};
 use crate::{CredentialError, CredentialSpec, Expected, TokenName, Vault, VaultError};
+
+const FRESH: Duration = Duration::from_secs(60);
+const HARD_LIMIT: Duration = Duration::from_secs(600);
 
 fn spec() -> CredentialSpec {
     CredentialSpec::new(name("coda/key"), AUTHORIZATION, "Bearer {token}").expect("spec")
@@ -118,8 +121,9 @@ async fn shaky(ground: &Ground, down_after: usize) -> (Vault, Arc<AtomicUsize>) 
     let store = |sql: &crate::store::sql::SqlStore| -> Box<dyn TokenStore> {
         Box::new(Shaky { inner: Box::new(sql.clone()), asked: counter, down_after })
     };
-    let (db, audit) = (ground.db.clone(), ground.audit.clone());
-    let vault = Vault::with_store(db, ground.root(), ground.clock(), Random::system(), (audit, true), store).await;
+    let settings = (CacheTimes::default(), ground.audit.clone(), true);
+    let vault =
+        Vault::with_store(ground.db.clone(), ground.root(), ground.clock(), Random::system(), settings, store).await;
     (vault.expect("vault"), asked)
 }
 

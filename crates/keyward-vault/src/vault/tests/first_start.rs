@@ -2,6 +2,7 @@
 
 use keyward_core::random::Random;
 
+use crate::cache::CacheTimes;
 use crate::key::{RootKey, file};
 use crate::store::TokenStore;
 use crate::store::env::EnvStore;
@@ -75,7 +76,9 @@ async fn own_secrets_are_in_the_database_whatever_store_is_configured() {
         let (db, clock, audit) = (ground.db.clone(), ground.clock(), ground.audit.clone());
         let store = |_: &_| -> Box<dyn TokenStore> { Box::new(env()) };
         let vault =
-            Vault::with_store(db, ground.root(), clock, Random::system(), (audit, true), store).await.expect("vault");
+            Vault::with_store(db, ground.root(), clock, Random::system(), (CacheTimes::default(), audit, true), store)
+                .await
+                .expect("vault");
         let own = TokenName::own("signing.k1").expect("name");
         vault.put(&own, &token("private"), Expected::Absent).await.expect("put");
         assert!(ground.vault().await.get(&own).await.expect("get").is_some());
