@@ -17,8 +17,12 @@ pub struct Secret(Box<[u8]>);
 impl Secret {
     /// Takes the bytes over.
     pub fn new(bytes: Vec<u8>) -> Self {
-        // Without spare capacity the box reuses the allocation; with some, the old one must not keep a copy.
         let mut bytes = bytes;
+        if bytes.len() == bytes.capacity() {
+            // The box takes the allocation over.
+            return Self(bytes.into_boxed_slice());
+        }
+        // It would move to a smaller allocation, and the old one must not keep a copy.
         let boxed = bytes.as_slice().into();
         bytes.zeroize();
         Self(boxed)

@@ -28,6 +28,24 @@ impl Row {
     }
 }
 
+impl Row {
+    /// The bytes of the column at `index`, taken out of the row rather than copied.
+    pub fn take_bytes(&mut self, index: usize) -> Result<Vec<u8>, StorageError> {
+        match self.0.get_mut(index).map(|value| std::mem::replace(value, Value::Null)) {
+            Some(Value::Bytes(bytes)) => Ok(bytes),
+            _ => Err(StorageError::Column { index }),
+        }
+    }
+
+    /// The text of the column at `index`, taken out of the row rather than copied.
+    pub fn take_text(&mut self, index: usize) -> Result<String, StorageError> {
+        match self.0.get_mut(index).map(|value| std::mem::replace(value, Value::Null)) {
+            Some(Value::Text(text)) => Ok(text),
+            _ => Err(StorageError::Column { index }),
+        }
+    }
+}
+
 /// A type that a column can be read as.
 pub trait FromValue: Sized {
     /// `None` when the column holds something else.

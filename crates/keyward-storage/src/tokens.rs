@@ -39,6 +39,45 @@ pub struct TokenRow {
     pub metadata: String,
 }
 
+/// What opening a token needs of its row.
+#[derive(Debug)]
+pub struct SealedToken {
+    /// The ciphertext.
+    pub encrypted_value: Vec<u8>,
+    /// The initialization vector.
+    pub iv: Vec<u8>,
+    /// The authentication tag.
+    pub auth_tag: Vec<u8>,
+    /// The data key it is sealed under.
+    pub key_id: String,
+    /// Its number; 1 is the first.
+    pub version: i64,
+    /// When the service ends it.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// The current version of a token, as far as opening it needs.
+pub async fn find_sealed(
+    db: &Database,
+    service: &str,
+    key: &str,
+    owner: &str,
+) -> Result<Option<SealedToken>, StorageError> {
+    let sql = "SELECT encrypted_value, iv, auth_tag, key_id, version, expires_at
+        FROM tokens WHERE service_id = $1 AND token_key = $2 AND owner = $3";
+    let Some(mut row) = db.query_opt(sql, params![service, key, owner]).await? else {
+        return Ok(None);
+    };
+    Ok(Some(SealedToken {
+        encrypted_value: row.take_bytes(0)?,
+        iv: row.take_bytes(1)?,
+        auth_tag: row.take_bytes(2)?,
+        key_id: row.take_text(3)?,
+        version: row.get(4)?,
+        expires_at: row.get(5)?,
+    }))
+}
+
 /// The current version of a token.
 pub async fn find(db: &Database, service: &str, key: &str, owner: &str) -> Result<Option<TokenRow>, StorageError> {
     let sql = "SELECT id, service_id, token_key, owner, encrypted_value, iv, auth_tag, created_at, updated_at, version,

@@ -24,6 +24,9 @@ use crate::value::Value;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long this process's own writers wait for each other.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Pages that each reader keeps, in KiB as SQLite's `cache_size` has them: memory does not grow with the database. What is not
+/// kept is in the system's own cache.
+const READER_CACHE: i64 = -512;
 /// Prepared statements that each connection keeps.
 const STATEMENTS: usize = 128;
 
@@ -49,6 +52,7 @@ impl Sqlite {
             let readers = (0..readers.max(1)).map(|_| {
                 let reader = connect(&path)?;
                 reader.pragma_update(None, "query_only", true)?;
+                reader.pragma_update(None, "cache_size", READER_CACHE)?;
                 Ok(Mutex::new(reader))
             });
             Ok(Self {
@@ -83,18 +87,18 @@ impl Sqlite {
         if statement.readonly() { step(&mut statement, params).map(Some) } else { Ok(None) }
     }
 
-    /// A connection that nobody uses now; when all are in use, the next in turn, for the microseconds that it takes.
+    /// The first connection that nobody uses now, so that one cache of pages is warm rather than all of them; when all are
+    /// in use, the next in turn, for the microseconds that it takes.
     fn reader(&self) -> MutexGuard<'_, Connection> {
-        let first = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
-        let (before, from_first) = self.readers.split_at(first);
-        for reader in from_first.iter().chain(before) {
+        for reader in self.readers.iter() {
             match reader.try_lock() {
                 Ok(reader) => return reader,
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
         }
-        self.readers[first].lock().unwrap_or_else(PoisonError::into_inner)
+        let next = self.next_reader.fetch_add(1, Ordering::Relaxed) % self.readers.len();
+        self.readers[next].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) async fn try_lock(&self, key: &str) -> Result<Option<FileLock>, StorageError> {
@@ -249,10 +253,14 @@ fn each(
 fn bind(statement: &mut Statement<'_>, params: &[Value]) -> Result<(), StorageError> {
     let mut most = 0;
     for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index).unwrap_or_default().to_owned();
-        let number = name.strip_prefix('$').and_then(|number| number.parse::<usize>().ok()).unwrap_or_default();
+        let name = statement.parameter_name(index);
+        let number = name.and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok()).unwrap_or_default();
         let value = number.checked_sub(1).and_then(|number| params.get(number));
-        statement.raw_bind_parameter(index, value.ok_or(rusqlite::Error::InvalidParameterName(name))?)?;
+        let Some(value) = value else {
+            let name = name.unwrap_or_default().to_owned();
+            return Err(rusqlite::Error::InvalidParameterName(name).into());
+        };
+        statement.raw_bind_parameter(index, value)?;
         most = most.max(number);
     }
     // As PostgreSQL does: a parameter that the statement does not know is a mistake.

@@ -40,16 +40,19 @@ impl SqlStore {
     }
 
     async fn read(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
-        let Some(row) = self.find(name).await? else {
-            return Ok(None);
+        let row = tokens::find_sealed(&self.db, name.service(), name.key(), &owner_text(name)).await?;
+        let Some(row) = row else { return Ok(None) };
+        let place = Place::token(name, row.version);
+        let Some(sealed) = sealed_of(&row.key_id, &row.iv, &row.auth_tag, row.encrypted_value) else {
+            return Err(VaultError::cannot_open(&place, &row.key_id));
         };
-        let value = self.open(name, &row).await?;
+        let value = self.ring.open_sealed(&place, &sealed).await?;
         Ok(Some(OpenedToken { value, version: row.version, expires_at: row.expires_at }))
     }
 
     async fn open(&self, name: &TokenName, row: &TokenRow) -> Result<Secret, VaultError> {
         let place = Place::token(name, row.version);
-        let sealed = sealed_of(&row.key_id, &row.iv, &row.auth_tag, &row.encrypted_value);
+        let sealed = sealed_of(&row.key_id, &row.iv, &row.auth_tag, row.encrypted_value.clone());
         let sealed = sealed.ok_or_else(|| VaultError::cannot_open(&place, &row.key_id))?;
         self.ring.open_sealed(&place, &sealed).await
     }
@@ -64,7 +67,7 @@ impl SqlStore {
             return Ok(None);
         };
         let place = Place::earlier_token(name, row.version);
-        let sealed = sealed_of(&row.key_id, &row.iv, &row.auth_tag, &row.encrypted_value);
+        let sealed = sealed_of(&row.key_id, &row.iv, &row.auth_tag, row.encrypted_value.clone());
         let sealed = sealed.ok_or_else(|| VaultError::cannot_open(&place, &row.key_id))?;
         let value = self.ring.open_sealed(&place, &sealed).await?;
         Ok(Some(OpenedToken { value, version: row.version, expires_at: None }))
@@ -244,12 +247,12 @@ fn owner_text(name: &TokenName) -> String {
 }
 
 /// `None` when a column has not the form that sealing gave it.
-fn sealed_of(key_id: &str, iv: &[u8], tag: &[u8], ciphertext: &[u8]) -> Option<Sealed> {
+fn sealed_of(key_id: &str, iv: &[u8], tag: &[u8], ciphertext: Vec<u8>) -> Option<Sealed> {
     Some(Sealed {
         key_id: key_id.parse().ok()?,
         iv: iv.try_into().ok()?,
         tag: tag.try_into().ok()?,
-        ciphertext: ciphertext.to_vec(),
+        ciphertext,
     })
 }
 
