@@ -124,6 +124,10 @@ words! {
         BearerIssue = "bearer.issue",
         /// A development bearer token was revoked.
         BearerRevoke = "bearer.revoke",
+        /// A copy of the whole database was made.
+        BackupCreate = "backup.create",
+        /// The database was made from such a copy.
+        BackupRestore = "backup.restore",
         /// Keyward started.
         Start = "start",
         /// Keyward stopped.

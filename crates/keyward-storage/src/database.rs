@@ -17,6 +17,8 @@ use crate::value::Value;
 
 pub(crate) use catalog::{Class, Table, tables};
 
+pub use sqlite::settle_file;
+
 use postgres::{AdvisoryLock, Postgres, PostgresTransaction};
 use sqlite::{FileLock, Sqlite, SqliteTransaction};
 

@@ -34,7 +34,7 @@ pub mod tokens;
 pub mod users;
 
 pub use change::{ChangeFeed, Topic};
-pub use database::{Database, Kind, StorageConfig};
+pub use database::{Database, Kind, StorageConfig, settle_file};
 pub use error::StorageError;
 pub use lock::Lock;
 pub use migrate::{MigrationReport, NEWEST};

@@ -55,6 +55,10 @@ enum Command {
     /// Read the audit log, and check that nobody has changed it
     #[command(subcommand)]
     Audit(commands::audit::Command),
+    /// Copy the whole database into one file, while it is served
+    Backup(commands::backup::Args),
+    /// Make a database from such a copy, of either kind
+    Restore(commands::restore::Args),
     /// Show or raise the version of the database's schema
     #[command(subcommand)]
     Migrate(commands::migrate::Command),
@@ -75,6 +79,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Client(command) => commands::client::run(config, command),
         Command::User(command) => commands::user::run(config, command),
         Command::Audit(command) => commands::audit::run(config, command),
+        Command::Backup(args) => commands::backup::run(config, &args),
+        Command::Restore(args) => commands::restore::run(config, &args),
         Command::Migrate(command) => commands::migrate::run(config, &command),
     })
 }

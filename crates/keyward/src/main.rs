@@ -12,6 +12,8 @@ mod exit;
 mod hardening;
 mod input;
 mod output;
+mod private_file;
+mod progress;
 mod serve;
 mod telemetry;
 mod wiring;

@@ -1,6 +1,6 @@
 //! From the configuration file to the rooms: each gets a plain configuration of its own.
 
-mod audit;
+pub(crate) mod audit;
 pub(crate) mod cabinet;
 pub(crate) mod gateway;
 pub(crate) mod issuer;

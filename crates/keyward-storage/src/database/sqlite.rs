@@ -3,6 +3,7 @@
 //! Reading a row takes microseconds, so it runs on the caller's thread. What can take long, waiting for another process's
 //! write lock and syncing a commit, runs on a blocking thread.
 
+mod alone;
 mod lock;
 
 use std::path::{Path, PathBuf};
@@ -14,6 +15,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, OpenFlags, Statement, ToSql};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
+pub use self::alone::settle_file;
 pub(super) use self::lock::FileLock;
 use super::Answer;
 use crate::error::StorageError;

@@ -9,7 +9,7 @@ use crate::config::{Loaded, StorageUrl, TextValue};
 /// Opens the database as it is.
 pub(crate) async fn open(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
     let storage = &loaded.config.storage;
-    let config = StorageConfig { url: url(loaded, &storage.url.0)?, max_connections: storage.max_connections.into() };
+    let config = StorageConfig { url: url_of(loaded)?, max_connections: storage.max_connections.into() };
     let named = named(&config.url);
     Database::open(&config, clock.clone()).await.context(named)
 }
@@ -41,6 +41,11 @@ pub(crate) async fn open_and_migrate(loaded: &Loaded, clock: &Clock) -> anyhow::
         .await
         .with_context(|| url(loaded, &loaded.config.storage.url.0).map(|url| named(&url)).unwrap_or_default())?;
     Ok(database)
+}
+
+/// The database's URL, from wherever the configuration says it is. It may hold a password.
+pub(crate) fn url_of(loaded: &Loaded) -> anyhow::Result<String> {
+    url(loaded, &loaded.config.storage.url.0)
 }
 
 fn url(loaded: &Loaded, url: &StorageUrl) -> anyhow::Result<String> {

@@ -72,6 +72,9 @@ fn mask(text: &str) -> String {
 fn name(word: &str) -> Option<&'static str> {
     let hex = |text: &str| text.len() == 12 && text.bytes().all(|b| b.is_ascii_hexdigit());
     let bytes = word.as_bytes();
+    if bytes.len() == 64 && bytes.iter().all(u8::is_ascii_hexdigit) {
+        return Some("sha256");
+    }
     match word.split_once('_') {
         Some(("dk", rest)) if hex(rest) => return Some("key"),
         Some(("kf", rest)) if hex(rest) => return Some("print"),
