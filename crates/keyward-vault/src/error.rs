@@ -2,6 +2,7 @@
 
 use keyward_storage::StorageError;
 
+use crate::infisical::InfisicalError;
 use crate::key::RootKeyId;
 use crate::key::file::KeyFileError;
 use crate::name::TokenName;
@@ -79,6 +80,9 @@ pub enum VaultError {
     /// The system's generator or the cipher failed.
     #[error(transparent)]
     Seal(#[from] SealFailed),
+    /// Infisical did not do it.
+    #[error(transparent)]
+    Infisical(#[from] InfisicalError),
     /// The database failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -94,7 +98,11 @@ impl VaultError {
     /// Whether the caller asked for what cannot be, or the row is not what it should be: another try gives the same.
     pub fn is_refusal(&self) -> bool {
         use VaultError::{CannotOpen, Conflict, EmptyValue, NoStore, ReadOnly, ValueTooLong};
-        matches!(self, EmptyValue | ValueTooLong | Conflict { .. } | ReadOnly { .. } | NoStore | CannotOpen { .. })
+        match self {
+            EmptyValue | ValueTooLong | Conflict { .. } | ReadOnly { .. } | NoStore | CannotOpen { .. } => true,
+            Self::Infisical(error) => error.is_refusal(),
+            _ => false,
+        }
     }
 
     pub(crate) fn cannot_open(place: &Place, key_id: &str) -> Self {

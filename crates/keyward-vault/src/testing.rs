@@ -51,9 +51,13 @@ impl Ground {
 
     /// Another process on the same database: news of it comes by the database alone.
     pub(crate) async fn vault_of_another_process(&self) -> Vault {
+        self.vault_of_another_process_on(vec![StoreKind::Sql]).await
+    }
+
+    pub(crate) async fn vault_of_another_process_on(&self, stores: Vec<StoreKind>) -> Vault {
         let db = self.fresh.open_again(self.clock()).await;
         tokio::spawn(db.changes().watch());
-        let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: true };
+        let stores = StoreConfig { stores, times: CacheTimes::default(), audit_required: true };
         Vault::open(db, self.root(), stores, self.clock(), Random::system(), self.audit.clone()).await.expect("vault")
     }
 

@@ -33,6 +33,11 @@ impl Place {
         Self::of_name("token_versions", name, version)
     }
 
+    /// A token in a store outside the database, which numbers its versions itself, after it has taken them.
+    pub(crate) fn token_elsewhere(store: &'static str, name: &TokenName) -> Self {
+        Self::of_name(store, name, 0)
+    }
+
     /// A column of a row in another room's table. `column` tells several sealed columns of a row apart, `row` is the
     /// row's primary key as text.
     pub fn column(table: &'static str, column: &str, row: &str) -> Self {
@@ -70,7 +75,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.table {
-            "tokens" | "token_versions" => write!(f, "token {}/{}", self.service, self.key),
+            "tokens" | "token_versions" | "infisical" => write!(f, "token {}/{}", self.service, self.key),
             table => write!(f, "{table}.{}", self.service),
         }
     }

@@ -2,6 +2,7 @@
 
 pub mod chain;
 pub mod env;
+pub(crate) mod infisical;
 pub mod sql;
 
 use std::collections::BTreeMap;

@@ -35,6 +35,11 @@ impl SqlStore {
         Self { db, ring, clock, random }
     }
 
+    /// What a store elsewhere shares with this one.
+    pub(crate) fn parts(&self) -> (Database, Arc<KeyRing>, Clock) {
+        (self.db.clone(), self.ring.clone(), self.clock.clone())
+    }
+
     async fn find(&self, name: &TokenName) -> Result<Option<TokenRow>, VaultError> {
         Ok(tokens::find(&self.db, name.service(), name.key(), &owner_text(name)).await?)
     }

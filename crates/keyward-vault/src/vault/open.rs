@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use keyward_core::clock::Clock;
 use keyward_core::random::Random;
+use keyward_outbound::TlsConnector;
 use keyward_storage::audit::AuditLog;
 use keyward_storage::{ChangeFeed, Database, Topic};
 
@@ -13,12 +14,14 @@ use super::{Inner, Vault};
 use crate::cache::{CacheTimes, CredentialCache};
 use crate::environment::Environment;
 use crate::error::VaultError;
+use crate::infisical::InfisicalConfig;
 use crate::key::RootKey;
 use crate::key::ring::{KeyRing, SEAL_LIMIT};
 use crate::name::TokenName;
 use crate::store::TokenStore;
 use crate::store::chain::ChainStore;
 use crate::store::env::EnvStore;
+use crate::store::infisical::InfisicalStore;
 use crate::store::sql::SqlStore;
 
 /// Where the tokens of services are.
@@ -44,6 +47,16 @@ pub enum StoreKind {
     },
     /// Sealed rows of the database.
     Sql,
+    /// Secrets of Infisical.
+    Infisical(InfisicalConfig),
+}
+
+pub(super) fn store_of(kind: StoreKind, sql: &SqlStore) -> Box<dyn TokenStore> {
+    match kind {
+        StoreKind::Env { environment, mapped } => Box::new(EnvStore::new(environment, mapped)),
+        StoreKind::Sql => Box::new(sql.clone()),
+        StoreKind::Infisical(config) => Box::new(InfisicalStore::new(config, TlsConnector::system(), sql)),
+    }
 }
 
 impl Vault {
@@ -59,13 +72,7 @@ impl Vault {
         audit: AuditLog,
     ) -> Result<Self, VaultError> {
         Self::with_store(db, root, clock, random, (stores.times, audit, stores.audit_required), |sql| {
-            let store_of = |kind| -> Box<dyn TokenStore> {
-                match kind {
-                    StoreKind::Env { environment, mapped } => Box::new(EnvStore::new(environment, mapped)),
-                    StoreKind::Sql => Box::new(sql.clone()),
-                }
-            };
-            Box::new(ChainStore::new(stores.stores.into_iter().map(store_of).collect()))
+            Box::new(ChainStore::new(stores.stores.into_iter().map(|kind| store_of(kind, sql)).collect()))
         })
         .await
     }
