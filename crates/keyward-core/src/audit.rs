@@ -92,6 +92,8 @@ words! {
         TokenDelete = "token.delete",
         /// A data key was made.
         KeyCreate = "key.create",
+        /// A key that access tokens are signed with was made.
+        SigningKeyCreate = "signing_key.create",
         /// A one-time link was made.
         UserInvite = "user.invite",
         /// An account was made.

@@ -17,17 +17,31 @@ pub(crate) struct About<'a> {
 }
 
 impl Issuer {
-    /// Records an act. `detail` holds no secret.
+    /// Records what changed nothing. `detail` holds no secret.
     pub(crate) fn record(&self, action: Action, result: AuditResult, about: About<'_>, detail: &[(&str, String)]) {
+        self.audit.record(self.event(action, result, about, detail));
+    }
+
+    /// The record of an act, to be committed with it. `detail` holds no secret.
+    pub(crate) fn event(
+        &self,
+        action: Action,
+        result: AuditResult,
+        about: About<'_>,
+        detail: &[(&str, String)],
+    ) -> AuditEvent {
         let server = about.resource.and_then(|resource| self.config.server_of(resource));
         let detail: Map<_, _> =
             detail.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
-        self.audit.record(AuditEvent {
+        AuditEvent {
             service_id: server.map(|server| server.id.to_string()),
             user_email: about.email.map(str::to_owned),
             client_id: about.client_id.map(str::to_owned),
             detail: (!detail.is_empty()).then(|| Value::Object(detail).to_string()),
             ..AuditEvent::new(self.clock.now(), action, result)
-        });
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

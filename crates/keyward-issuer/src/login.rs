@@ -101,17 +101,13 @@ pub(crate) async fn submit(
     let (user, upgraded) = match (user, verdict) {
         (Some(user), Verdict::Right { upgraded }) => (user, upgraded),
         (user, _) => {
-            record(
-                &issuer,
-                user.as_ref(),
-                AuditResult::Denied,
-                if user.is_some() { "wrong password" } else { "no account" },
-            );
+            let reason = if user.is_some() { "wrong password" } else { "no account" };
+            issuer.audit.record(event(&issuer, user.as_ref(), AuditResult::Denied, reason));
             return Ok(again(Complaint::Wrong));
         }
     };
     if user.disabled_at.is_some() {
-        record(&issuer, Some(&user), AuditResult::Denied, "account closed");
+        issuer.audit.record(event(&issuer, Some(&user), AuditResult::Denied, "account closed"));
         return Ok(again(Complaint::Closed));
     }
 
@@ -122,8 +118,7 @@ pub(crate) async fn submit(
     }
     attempt.succeeded(&mut tx).await?;
     let cookie = session::start(&issuer, &mut tx, &headers, &user, "pwd").await?;
-    tx.commit().await?;
-    record(&issuer, Some(&user), AuditResult::Ok, "password");
+    issuer.audit.commit(tx, [event(&issuer, Some(&user), AuditResult::Ok, "password")]).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&target(&issuer, next.as_ref()))).into_response())
 }
 
@@ -131,10 +126,10 @@ fn target(issuer: &Issuer, next: Option<&Next>) -> String {
     next.map_or_else(|| issuer.config.path("/account"), |next| next.as_str().to_owned())
 }
 
-fn record(issuer: &Issuer, user: Option<&User>, result: AuditResult, reason: &str) {
-    issuer.audit.record(AuditEvent {
+fn event(issuer: &Issuer, user: Option<&User>, result: AuditResult, reason: &str) -> AuditEvent {
+    AuditEvent {
         user_email: user.map(|user| user.email.clone()),
         detail: Some(serde_json::json!({ "reason": reason }).to_string()),
         ..AuditEvent::new(issuer.clock.now(), Action::Login, result)
-    });
+    }
 }

@@ -31,11 +31,9 @@ pub(crate) async fn submit(
         let now = issuer.clock.now();
         let mut tx = issuer.db.begin("logout").await?;
         sessions::end(&mut tx, person.session_id, person.user_id, now).await?;
-        tx.commit().await?;
-        issuer.audit.record(AuditEvent {
-            user_email: Some(person.email),
-            ..AuditEvent::new(now, Action::Logout, AuditResult::Ok)
-        });
+        let event =
+            AuditEvent { user_email: Some(person.email), ..AuditEvent::new(now, Action::Logout, AuditResult::Ok) };
+        issuer.audit.commit(tx, [event]).await?;
     }
     let mut answer = Redirect::to(&issuer.config.path("/login")).into_response();
     // A form of another site comes without the cookie (`SameSite`), so nothing of it was checked, and must not take the

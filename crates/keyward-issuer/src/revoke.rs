@@ -77,16 +77,16 @@ async fn grant_of(issuer: &Issuer, token: &str) -> Result<Option<GrantId>, Stora
 }
 
 async fn end(issuer: &Issuer, grant: &grants::Grant) -> Result<(), StorageError> {
+    let email = users::by_id(&issuer.db, grant.user_id).await?.map(|user| user.email);
+    let about = About { email: email.as_deref(), client_id: Some(&grant.client_id), resource: Some(&grant.resource) };
+    let event = issuer.event(Action::GrantRevoke, AuditResult::Ok, about, &[("grant_id", grant.id.to_string())]);
     let mut tx = issuer.db.begin("revoke").await?;
     if !grants::end(&mut tx, grant.id, EndReason::Revoked, issuer.clock.now()).await? {
         return Ok(());
     }
     tx.notify(Topic::Revocations).await?;
-    tx.commit().await?;
+    issuer.audit.commit(tx, [event]).await?;
     issuer.after_grants_ended().await;
-    let email = users::by_id(&issuer.db, grant.user_id).await?.map(|user| user.email);
-    let about = About { email: email.as_deref(), client_id: Some(&grant.client_id), resource: Some(&grant.resource) };
-    issuer.record(Action::GrantRevoke, AuditResult::Ok, about, &[("grant_id", grant.id.to_string())]);
     Ok(())
 }
 

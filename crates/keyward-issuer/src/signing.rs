@@ -12,7 +12,9 @@ use aws_lc_rs::signature::{
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::clock::{Clock, Timestamp};
+use keyward_storage::audit::AuditLog;
 use keyward_storage::signing_keys::{self, SigningKey, SigningKeyState};
 use keyward_storage::{Database, StorageError, Topic};
 use keyward_vault::{Place, Vault, VaultError};
@@ -61,14 +63,14 @@ struct LiveKeys {
 
 impl SigningKeys {
     /// Loads the stored keys, after making the first one if there is none.
-    pub async fn start(db: &Database, vault: &Vault, clock: &Clock) -> Result<Self, SigningError> {
+    pub async fn start(db: &Database, vault: &Vault, audit: &AuditLog, clock: &Clock) -> Result<Self, SigningError> {
         let new = NewKey::generate(vault, clock.now()).await?;
         let mut tx = db.begin("first_signing_key").await?;
         tx.lock("signing_keys").await?;
         if !signing_keys::has_active(&mut tx).await? {
             signing_keys::insert(&mut tx, &new.0).await?;
             tx.notify(Topic::SigningKeys).await?;
-            tx.commit().await?;
+            audit.commit_together(tx, &[made(&new, clock.now())]).await?;
         }
         let (live, jwks) = load(db, vault, clock.now()).await?;
         Ok(Self { live: ArcSwap::from_pointee(live), jwks: Arc::new(ArcSwap::from_pointee(jwks)) })
@@ -117,6 +119,7 @@ impl SigningKeys {
         &self,
         db: &Database,
         vault: &Vault,
+        audit: &AuditLog,
         clock: &Clock,
         access_token_lifetime: std::time::Duration,
     ) -> Result<(), SigningError> {
@@ -127,7 +130,7 @@ impl SigningKeys {
         signing_keys::retire_active(&mut tx, now.plus(access_token_lifetime).plus(SHOWN_LONGER)).await?;
         signing_keys::insert(&mut tx, &new.0).await?;
         tx.notify(Topic::SigningKeys).await?;
-        tx.commit().await?;
+        audit.commit_together(tx, &[made(&new, now)]).await?;
         self.reload(db, vault, clock).await
     }
 }
@@ -136,6 +139,11 @@ impl std::fmt::Debug for SigningKeys {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "SigningKeys({})", self.live.load().kid)
     }
+}
+
+fn made(key: &NewKey, at: Timestamp) -> AuditEvent {
+    let detail = Some(json!({ "kid": key.0.kid }).to_string());
+    AuditEvent { detail, ..AuditEvent::new(at, Action::SigningKeyCreate, AuditResult::Ok) }
 }
 
 struct NewKey(SigningKey);

@@ -71,7 +71,7 @@ impl Issuer {
         clock: Clock,
         random: Random,
     ) -> Result<Self, StartError> {
-        let signing = SigningKeys::start(&db, &vault, &clock).await?;
+        let signing = SigningKeys::start(&db, &vault, &audit, &clock).await?;
         let passwords = Passwords::new(&random)?;
         let client_documents = ClientDocuments::new(&config, TlsConnector::system());
         let registrations = RegistrationLimit::default();
@@ -99,7 +99,7 @@ impl Issuer {
     /// Makes a new signing key; the one before is shown until its last token has ended.
     pub async fn rotate_signing_key(&self) -> Result<(), SigningError> {
         let lifetime = self.config.lifetimes.access_token;
-        self.signing.rotate(&self.db, &self.vault, &self.clock, lifetime).await
+        self.signing.rotate(&self.db, &self.vault, &self.audit, &self.clock, lifetime).await
     }
 
     /// The grants that ended while access tokens of theirs may still be about.

@@ -50,8 +50,9 @@ async fn issuer(public_url: &str, fresh: &Fresh, root: &Secret, clock: &ManualCl
     let (db, clock, random) = (fresh.database.clone(), Clock::Manual(clock.clone()), Random::system());
     let (audit, writer) = AuditLog::new(db.clone(), random.clone());
     tokio::spawn(writer);
+    let audit = audit.required(true);
     let root = RootKey::parse(root, "a test").expect("root key");
-    let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
+    let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: true };
     let vault = Vault::open(db.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
     let config = IssuerConfig::new(public_url, Vec::new());
     Issuer::start(config, db, vault.await.expect("vault"), audit, clock, random).await.expect("issuer")

@@ -22,15 +22,15 @@ impl Issuer {
             tx.notify(Topic::Users).await?;
             tx.notify(Topic::Revocations).await?;
         }
-        tx.commit().await?;
-        if closed {
-            self.after_grants_ended().await;
-        }
-        self.audit.record(AuditEvent {
+        let event = AuditEvent {
             user_email: by.map(str::to_owned),
             detail: Some(serde_json::json!({ "account": email.as_str() }).to_string()),
             ..AuditEvent::new(now, Action::UserDisable, if closed { AuditResult::Ok } else { AuditResult::Denied })
-        });
+        };
+        self.audit.commit_together(tx, &[event]).await?;
+        if closed {
+            self.after_grants_ended().await;
+        }
         Ok(closed)
     }
 }

@@ -17,24 +17,20 @@ impl Issuer {
         let Some(grant) = found.filter(|grant| grant.user_id == person.user_id) else { return Ok(false) };
         let now = self.clock.now();
         let mut tx = self.db.begin("account.disconnect").await?;
-        let ended = grants::end(&mut tx, id, EndReason::Disconnected, now).await?;
-        if ended {
-            consents::delete(&mut tx, grant.user_id, &grant.client_id, &grant.resource).await?;
-            tx.notify(Topic::Revocations).await?;
+        if !grants::end(&mut tx, id, EndReason::Disconnected, now).await? {
+            return Ok(false);
         }
-        tx.commit().await?;
-        if ended {
-            self.after_grants_ended().await;
-            self.audit.record(AuditEvent {
-                service_id: self.config.server_of(&grant.resource).map(|server| server.id.to_string()),
-                user_email: Some(person.email.clone()),
-                client_id: Some(grant.client_id),
-                detail: Some(
-                    serde_json::json!({ "grant": id, "reason": EndReason::Disconnected.as_str() }).to_string(),
-                ),
-                ..AuditEvent::new(now, Action::GrantRevoke, AuditResult::Ok)
-            });
-        }
-        Ok(ended)
+        consents::delete(&mut tx, grant.user_id, &grant.client_id, &grant.resource).await?;
+        tx.notify(Topic::Revocations).await?;
+        let event = AuditEvent {
+            service_id: self.config.server_of(&grant.resource).map(|server| server.id.to_string()),
+            user_email: Some(person.email.clone()),
+            client_id: Some(grant.client_id),
+            detail: Some(serde_json::json!({ "grant": id, "reason": EndReason::Disconnected.as_str() }).to_string()),
+            ..AuditEvent::new(now, Action::GrantRevoke, AuditResult::Ok)
+        };
+        self.audit.commit(tx, [event]).await?;
+        self.after_grants_ended().await;
+        Ok(true)
     }
 }

@@ -20,12 +20,12 @@ impl Issuer {
         let now = self.clock.now();
         let mut tx = self.db.begin("session.end").await?;
         let ended = sessions::end(&mut tx, id, person.user_id, now).await?;
-        tx.commit().await?;
-        self.audit.record(AuditEvent {
+        let event = AuditEvent {
             user_email: Some(person.email.clone()),
             detail: Some(serde_json::json!({ "session": id }).to_string()),
             ..AuditEvent::new(now, Action::SessionEnd, if ended { AuditResult::Ok } else { AuditResult::Denied })
-        });
+        };
+        self.audit.commit(tx, [event]).await?;
         Ok(ended)
     }
 }

@@ -69,12 +69,12 @@ impl Issuer {
         };
         let mut tx = self.db.begin("invite").await?;
         invites::insert(&mut tx, &token.hash(), &invite).await?;
-        tx.commit().await?;
-        self.audit.record(AuditEvent {
+        let event = AuditEvent {
             user_email: by.map(str::to_owned),
             detail: Some(serde_json::json!({ "for": invite.email, "admin": is_admin }).to_string()),
             ..AuditEvent::new(now, Action::UserInvite, AuditResult::Ok)
-        });
+        };
+        self.audit.commit_together(tx, &[event]).await?;
         Ok(NewInvite { token, page: self.config.url("/invite"), is_admin, expires_at: invite.expires_at })
     }
 }

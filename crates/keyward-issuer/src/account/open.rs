@@ -72,15 +72,13 @@ pub(crate) async fn open(
     sessions::end_all(&mut tx, user.id, now).await?;
     passwords::put(&mut tx, user.id, &phc, now).await?;
     let cookie = session::start(issuer, &mut tx, headers, &user, "pwd").await?;
-    tx.commit().await?;
 
     let action = if is_new { Action::UserCreate } else { Action::PasswordChange };
-    for action in [action, Action::Login] {
-        issuer.audit.record(AuditEvent {
-            user_email: Some(user.email.clone()),
-            detail: Some(serde_json::json!({ "reason": "one-time link", "admin": user.is_admin }).to_string()),
-            ..AuditEvent::new(now, action, AuditResult::Ok)
-        });
-    }
+    let events = [action, Action::Login].map(|action| AuditEvent {
+        user_email: Some(user.email.clone()),
+        detail: Some(serde_json::json!({ "reason": "one-time link", "admin": user.is_admin }).to_string()),
+        ..AuditEvent::new(now, action, AuditResult::Ok)
+    });
+    issuer.audit.commit(tx, events).await?;
     Ok(Opened::LoggedIn(cookie))
 }

@@ -52,10 +52,9 @@ pub(super) async fn issue(
     if decided == Decided::Now {
         consents::put(&mut tx, person.user_id, client_id, &code.resource, &code.scope, now).await?;
     }
-    tx.commit().await?;
-    if decided == Decided::Now {
-        let about = About { email: Some(&person.email), client_id: Some(client_id), resource: Some(&code.resource) };
-        issuer.record(Action::Consent, AuditResult::Ok, about, &[("scope", code.scope.to_string())]);
-    }
+    let about = About { email: Some(&person.email), client_id: Some(client_id), resource: Some(&code.resource) };
+    let detail = [("scope", code.scope.to_string())];
+    let consent = issuer.event(Action::Consent, AuditResult::Ok, about, &detail);
+    issuer.audit.commit(tx, (decided == Decided::Now).then_some(consent)).await?;
     Ok(request.return_address().answer(&[("code", plain.expose_secret())]))
 }

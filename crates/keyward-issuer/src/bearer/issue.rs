@@ -117,10 +117,10 @@ impl Issuer {
         let mut tx = self.db.begin("bearer.issue").await?;
         bearer_tokens::insert(&mut tx, &row).await?;
         tx.notify(Topic::Bearers).await?;
-        tx.commit().await?;
         let about = About { email: row.user_email.as_deref(), ..About::default() };
         let detail = [("id", row.id.to_string()), ("name", row.name.clone()), ("scope", row.scope.to_string())];
-        self.record(Action::BearerIssue, AuditResult::Ok, about, &detail);
+        let event = self.event(Action::BearerIssue, AuditResult::Ok, about, &detail);
+        self.audit.commit_together(tx, &[event]).await?;
         Ok(NewBearer { id: row.id, token, scopes: row.scope, expires_at: row.expires_at })
     }
 }

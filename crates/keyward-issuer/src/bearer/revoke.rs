@@ -15,9 +15,9 @@ impl Issuer {
         if revoked {
             tx.notify(Topic::Bearers).await?;
         }
-        tx.commit().await?;
         let result = if revoked { AuditResult::Ok } else { AuditResult::Denied };
-        self.record(Action::BearerRevoke, result, About::default(), &[("id", id.to_string())]);
+        let event = self.event(Action::BearerRevoke, result, About::default(), &[("id", id.to_string())]);
+        self.audit.commit_together(tx, &[event]).await?;
         Ok(revoked)
     }
 }

@@ -91,10 +91,10 @@ impl Issuer {
         let mut tx = self.db.begin("add_client").await?;
         clients::put(&mut tx, &client).await?;
         tx.notify(Topic::Clients).await?;
-        tx.commit().await?;
         let about = About { client_id: Some(&client.client_id), ..About::default() };
         let detail = [("client_name", name.to_owned()), ("how", "added".to_owned())];
-        self.record(Action::ClientRegister, AuditResult::Ok, about, &detail);
+        let event = self.event(Action::ClientRegister, AuditResult::Ok, about, &detail);
+        self.audit.commit_together(tx, &[event]).await?;
         Ok(AddedClient { client_id: client.client_id, secret })
     }
 }

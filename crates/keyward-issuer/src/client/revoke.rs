@@ -18,10 +18,11 @@ impl Issuer {
         consents::delete_of_client(&mut tx, client_id).await?;
         tx.notify(Topic::Clients).await?;
         tx.notify(Topic::Revocations).await?;
-        tx.commit().await?;
-        self.after_grants_ended().await;
         let about = About { client_id: Some(client_id), ..About::default() };
-        self.record(Action::ClientRevoke, AuditResult::Ok, about, &[("grants_ended", ended.to_string())]);
+        let detail = [("grants_ended", ended.to_string())];
+        let event = self.event(Action::ClientRevoke, AuditResult::Ok, about, &detail);
+        self.audit.commit_together(tx, &[event]).await?;
+        self.after_grants_ended().await;
         Ok(Some(ended))
     }
 }

@@ -46,7 +46,8 @@ async fn the_key_of_every_token_that_may_be_about_is_shown() {
 async fn a_restart_finds_its_key_again() {
     for site in sites(two_servers()).await {
         let issuer = &site.issuer;
-        let restarted = SigningKeys::start(&issuer.db, &issuer.vault, &issuer.clock).await.expect("started");
+        let restarted =
+            SigningKeys::start(&issuer.db, &issuer.vault, &issuer.audit, &issuer.clock).await.expect("started");
         assert_eq!(**restarted.jwks().load(), **issuer.jwks().load());
     }
 }

@@ -121,10 +121,10 @@ async fn store(issuer: &Issuer, metadata: &Metadata, now: Timestamp) -> Result<R
     }
     clients::put(&mut tx, &client).await?;
     tx.notify(Topic::Clients).await?;
-    tx.commit().await?;
     let name = client.name.unwrap_or_default();
     let about = About { client_id: Some(&client.client_id), ..About::default() };
-    issuer.record(Action::ClientRegister, AuditResult::Ok, about, &[("client_name", name)]);
+    let event = issuer.event(Action::ClientRegister, AuditResult::Ok, about, &[("client_name", name)]);
+    issuer.audit.commit(tx, [event]).await?;
     Ok(Registered { client_id: client.client_id, created_at: now, secret })
 }
 

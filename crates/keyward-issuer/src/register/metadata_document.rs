@@ -160,13 +160,10 @@ async fn keep(
     let mut tx = issuer.db.begin("keep_client_document").await?;
     clients::put(&mut tx, &stored).await?;
     tx.notify(Topic::Clients).await?;
-    tx.commit().await?;
-    if is_new {
-        let detail =
-            [("client_name", stored.name.clone().unwrap_or_default()), ("how", "metadata_document".to_owned())];
-        let about = About { client_id: Some(&url.text), ..About::default() };
-        issuer.record(Action::ClientRegister, AuditResult::Ok, about, &detail);
-    }
+    let detail = [("client_name", stored.name.clone().unwrap_or_default()), ("how", "metadata_document".to_owned())];
+    let about = About { client_id: Some(&url.text), ..About::default() };
+    let event = issuer.event(Action::ClientRegister, AuditResult::Ok, about, &detail);
+    issuer.audit.commit(tx, is_new.then_some(event)).await?;
     from_stored(url, &stored)
 }
 

@@ -53,10 +53,10 @@ pub(super) async fn exchange(
     }
     let end = refresh_token_end(issuer, &grant, now);
     refresh_tokens::insert(&mut tx, &refresh_token.hash(), grant.id, now, end).await?;
-    tx.commit().await?;
-
     let detail = [("grant_id", grant.id.to_string()), ("scope", grant.scope.to_string())];
-    issuer.record(Action::GrantCreate, AuditResult::Ok, about(&user.email, &grant.client_id, &grant.resource), &detail);
+    let about = about(&user.email, &grant.client_id, &grant.resource);
+    issuer.audit.commit(tx, [issuer.event(Action::GrantCreate, AuditResult::Ok, about, &detail)]).await?;
+
     let login = LoginOfCode { auth_time: code.auth_time, nonce: code.nonce.as_deref() };
     let id_token = id_token::mint(issuer, &grant, &user.email, &login, now)?;
     let (scope, id_token) = (&grant.scope, id_token.as_deref());
@@ -97,12 +97,12 @@ async fn refused(issuer: &Issuer, code: &AuthorizationCode, email: &str) -> Resu
     if ended {
         tx.notify(Topic::Revocations).await?;
     }
-    tx.commit().await?;
+    let detail = [("grant_id", grant_id.to_string()), ("what", "authorization_code".to_owned())];
+    let about = about(email, &code.client_id, &code.resource);
+    issuer.audit.commit(tx, [issuer.event(Action::Replay, AuditResult::Denied, about, &detail)]).await?;
     if ended {
         issuer.after_grants_ended().await;
     }
-    let detail = [("grant_id", grant_id.to_string()), ("what", "authorization_code".to_owned())];
-    issuer.record(Action::Replay, AuditResult::Denied, about(email, &code.client_id, &code.resource), &detail);
     Ok(InvalidGrant::Code)
 }
 

@@ -53,20 +53,21 @@ pub(super) async fn exchange(
         }
         Outcome::Rotated | Outcome::Repeated(_) => {}
     }
-    tx.commit().await?;
+    let refresh_token = match outcome {
+        Outcome::Rotated => Some(successor),
+        Outcome::Repeated(sealed) => Some(open_successor(issuer, &presented, sealed).await?),
+        Outcome::Replayed | Outcome::Ended => None,
+    };
 
     let about = About { email: Some(&user.email), client_id: Some(&grant.client_id), resource: Some(&grant.resource) };
-    let refresh_token = match outcome {
-        Outcome::Rotated => successor,
-        Outcome::Repeated(sealed) => open_successor(issuer, &presented, sealed).await?,
-        Outcome::Replayed | Outcome::Ended => {
-            issuer.after_grants_ended().await;
-            let detail = [("grant_id", grant.id.to_string()), ("what", "refresh_token".to_owned())];
-            issuer.record(Action::Replay, AuditResult::Denied, about, &detail);
-            return Err(InvalidGrant::RefreshToken.into());
-        }
+    let mut detail = vec![("grant_id", grant.id.to_string())];
+    let Some(refresh_token) = refresh_token else {
+        detail.push(("what", "refresh_token".to_owned()));
+        issuer.audit.commit(tx, [issuer.event(Action::Replay, AuditResult::Denied, about, &detail)]).await?;
+        issuer.after_grants_ended().await;
+        return Err(InvalidGrant::RefreshToken.into());
     };
-    issuer.record(Action::GrantRefresh, AuditResult::Ok, about, &[("grant_id", grant.id.to_string())]);
+    issuer.audit.commit(tx, [issuer.event(Action::GrantRefresh, AuditResult::Ok, about, &detail)]).await?;
     let issued =
         Issued { grant: &grant, scope: &scope, email: &user.email, refresh_token: &refresh_token, id_token: None };
     answer(issuer, &issued, now)

@@ -145,10 +145,9 @@ impl KeyRing {
             data_keys::set_state(&mut transaction, &used_up.key_id, DataKeyState::DecryptOnly).await?;
         }
         data_keys::insert(&mut transaction, &row).await?;
-        transaction.commit().await?;
         let mut event = AuditEvent::new(self.clock.now(), Action::KeyCreate, AuditResult::Ok);
         event.detail = Some(serde_json::json!({ "key_id": row.key_id, "wrapped_by": row.wrapped_by }).to_string());
-        self.audit.record(event);
+        self.audit.commit_together(transaction, &[event]).await?;
         self.reload().await
     }
 

@@ -5,6 +5,7 @@ use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use super::Vault;
 use crate::error::VaultError;
 use crate::name::TokenName;
+use crate::seal::Place;
 
 impl Vault {
     /// Records how an act on a token ended, then gives its result. What is opened for a call is recorded as the
@@ -37,6 +38,13 @@ impl Vault {
             Ok(()) => done,
             Err(_) => done.and(Err(unrecorded)),
         }
+    }
+
+    /// Records that another room's sealed column did not open.
+    pub(super) fn not_opened(&self, place: &Place, error: &VaultError) {
+        let detail = serde_json::json!({ "what": place.to_string(), "reason": error.to_string() }).to_string();
+        let event = AuditEvent::new(self.0.clock.now(), Action::TokenOpen, AuditResult::Failed);
+        self.0.audit.record(AuditEvent { detail: Some(detail), ..event });
     }
 }
 

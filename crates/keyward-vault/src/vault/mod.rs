@@ -102,7 +102,7 @@ impl Vault {
 
     /// Opens what [`seal_blob`](Self::seal_blob) sealed for the same place.
     pub async fn open_blob(&self, place: &Place, sealed: &Sealed) -> Result<Secret, VaultError> {
-        self.0.ring.open_sealed(place, sealed).await
+        self.0.ring.open_sealed(place, sealed).await.inspect_err(|error| self.not_opened(place, error))
     }
 
     /// A short text by which equal values are known and from which none can be found: `kf_` and 12 hex digits.

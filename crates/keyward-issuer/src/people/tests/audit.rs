@@ -30,6 +30,7 @@ async fn acts_of_people_are_recorded() {
         let denied = AuditResult::Denied.as_str();
         let mut expected = [
             ("key.create", "ok", None), // the vault of the fresh database
+            ("signing_key.create", "ok", None),
             ("user.invite", "ok", None),
             ("user.create", "ok", Some(ADA)),
             ("login", "ok", Some(ADA)),
