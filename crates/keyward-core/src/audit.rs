@@ -130,6 +130,16 @@ words! {
         BackupCreate = "backup.create",
         /// The database was made from such a copy.
         BackupRestore = "backup.restore",
+        /// The schema of the database was brought up to date.
+        Migrate = "migrate",
+        /// Another key signs the log's checkpoints from here on.
+        AuditKey = "audit.key",
+        /// Old records were removed.
+        AuditPrune = "audit.prune",
+        /// Records were exported.
+        AuditExport = "audit.export",
+        /// Records were lost while the log could not be written.
+        AuditLost = "audit.lost",
         /// Keyward started.
         Start = "start",
         /// Keyward stopped.

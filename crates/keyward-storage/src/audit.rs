@@ -5,8 +5,15 @@
 
 mod append;
 mod chain;
+mod checkpoint;
+mod checkpoints;
+mod hex;
+mod key;
 mod list;
+mod prune;
+mod trust;
 mod verify;
+mod walk;
 mod writer;
 
 use std::sync::Arc;
@@ -21,8 +28,15 @@ use crate::error::StorageError;
 use crate::transaction::Transaction;
 
 pub use append::append;
+pub use checkpoint::{Checkpoint, CheckpointFault, InvalidCheckpoint};
+pub use checkpoints::{CheckpointError, KEEPER, change_key, checkpoints_after, make_checkpoint, newest_checkpoint};
+pub use hex::{Hex, InvalidHex};
+pub use key::{PublicKey, Signature, Signer};
 pub use list::{AuditFilter, AuditRecord, list};
-pub use verify::{BadRecord, Fault, VerifyReport, verify};
+pub use prune::{Prunable, PruneError, check_prunable, prunable, prune, remove_pruned};
+pub use trust::{Trust, Untrusted};
+pub use verify::{VerifyReport, verify, verify_with};
+pub use walk::{BadCheckpoint, BadRecord, Fault};
 
 /// Records that may wait for the writer.
 const QUEUE: usize = 16_384;

@@ -25,6 +25,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0002_audit_head.sql"),
         postgres: include_str!("../migrations/postgres/0002_audit_head.sql"),
     },
+    Migration {
+        version: 3,
+        name: "audit checkpoints",
+        sqlite: include_str!("../migrations/sqlite/0003_audit_checkpoints.sql"),
+        postgres: include_str!("../migrations/postgres/0003_audit_checkpoints.sql"),
+    },
 ];
 
 /// The schema version that this Keyward works with.

@@ -36,7 +36,7 @@ pub async fn append(transaction: &mut Transaction, random: &Random, events: &[Au
     transaction.execute(sql, params![seq, &hash]).await.map(drop)
 }
 
-async fn head(transaction: &mut Transaction) -> Result<(i64, Hash), StorageError> {
+pub(super) async fn head(transaction: &mut Transaction) -> Result<(i64, Hash), StorageError> {
     let row = transaction.query_opt("SELECT seq, hash FROM audit_head WHERE id = 1", params![]).await?;
     let Some(row) = row else { return Ok((0, GENESIS)) };
     let hash = row.get::<Vec<u8>>(1)?.try_into();

@@ -94,6 +94,19 @@ impl AuditRecord {
     }
 }
 
+macro_rules! columns {
+    () => {
+        "seq, id, service_id, action, user_email, token_key, result, created_at, client_id, request_id, detail, \
+         prev_hash, hash"
+    };
+}
+
+/// The rows after record `last`, in their order, at most `limit`.
+pub(super) async fn page(database: &Database, last: i64, limit: i64) -> Result<Vec<Row>, StorageError> {
+    const SQL: &str = concat!("SELECT ", columns!(), " FROM audit_log WHERE seq > $1 ORDER BY seq LIMIT $2");
+    database.query(SQL, params![last, limit]).await
+}
+
 /// The records that `filter` lets through, newest first.
 pub async fn list(database: &Database, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StorageError> {
     let since = filter.since.unwrap_or(Timestamp::from_seconds(0));
