@@ -61,6 +61,11 @@ macro_rules! words {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $word,)* }
             }
+
+            /// What the word stands for; `None` when no word is written so.
+            pub fn parse(word: &str) -> Option<Self> {
+                match word { $($word => Some(Self::$variant),)* _ => None }
+            }
         }
 
         impl fmt::Display for $name {
@@ -170,5 +175,7 @@ mod tests {
         let words: std::collections::BTreeSet<_> = Action::ALL.iter().map(|action| action.as_str()).collect();
         assert_eq!(words.len(), Action::ALL.len());
         assert_eq!(AuditResult::ALL.len(), 4);
+        assert!(Action::ALL.iter().all(|action| Action::parse(action.as_str()) == Some(*action)));
+        assert_eq!(Action::parse("Call"), None);
     }
 }

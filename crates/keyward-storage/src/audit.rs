@@ -7,15 +7,19 @@ mod append;
 mod chain;
 mod checkpoint;
 mod checkpoints;
+mod export;
 mod hex;
 mod key;
+mod line;
 mod list;
 mod prune;
+mod spill;
 mod trust;
 mod verify;
 mod walk;
 mod writer;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,8 +34,10 @@ use crate::transaction::Transaction;
 pub use append::append;
 pub use checkpoint::{Checkpoint, CheckpointFault, InvalidCheckpoint};
 pub use checkpoints::{CheckpointError, KEEPER, change_key, checkpoints_after, make_checkpoint, newest_checkpoint};
+pub use export::{ExportError, ReadError, export, verify_export};
 pub use hex::{Hex, InvalidHex};
 pub use key::{PublicKey, Signature, Signer};
+pub use line::InvalidLine;
 pub use list::{AuditFilter, AuditRecord, list};
 pub use prune::{Prunable, PruneError, check_prunable, prunable, prune, remove_pruned};
 pub use trust::{Trust, Untrusted};
@@ -60,15 +66,26 @@ pub(crate) enum Entry {
     Event(AuditEvent),
     Durable(AuditEvent, oneshot::Sender<()>),
     Flush(oneshot::Sender<()>),
+    Close(oneshot::Sender<()>),
 }
 
 impl AuditLog {
     /// A log in `database`, and the writer, which somebody has to run: `tokio::spawn(writer)`. It ends when every handle
     /// is gone and all is written.
     pub fn new(database: Database, random: Random) -> (Self, impl Future<Output = ()> + Send + 'static) {
+        Self::with_spill(database, random, None)
+    }
+
+    /// The same. What cannot be written at the end goes into a file in the folder `spill`, and what earlier processes left
+    /// there is taken in first, marked as late.
+    pub fn with_spill(
+        database: Database,
+        random: Random,
+        spill: Option<PathBuf>,
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (queue, entries) = mpsc::channel(QUEUE);
         let log = Self { queue, dropped: Arc::default(), random: random.clone(), required: false };
-        let writer = writer::Writer { database, random, entries, dropped: Arc::clone(&log.dropped) };
+        let writer = writer::Writer { database, random, entries, dropped: Arc::clone(&log.dropped), spill };
         (log, writer.run())
     }
 
@@ -133,6 +150,15 @@ impl AuditLog {
         let (done, flushed) = oneshot::channel();
         if self.queue.send(Entry::Flush(done)).await.is_ok() {
             let _ = flushed.await;
+        }
+    }
+
+    /// The end of a process: waits until all that was recorded before is on disk, in the log or, when that cannot be written
+    /// within a few seconds, in a file.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        if self.queue.send(Entry::Close(done)).await.is_ok() {
+            let _ = closed.await;
         }
     }
 

@@ -191,3 +191,74 @@ async fn where_records_are_not_required_the_act_goes_on_and_its_record_follows()
         assert_eq!(verify(db).await.expect("verified").good, 2);
     }
 }
+
+#[tokio::test]
+async fn what_cannot_be_written_at_the_end_is_taken_in_at_the_next_start() {
+    for fresh in testing::databases(&Clock::System).await {
+        let (db, folder) = (&fresh.database, tempfile::tempdir().expect("a folder"));
+        let start = || {
+            let (log, writer) = AuditLog::with_spill(db.clone(), Random::system(), Some(folder.path().to_path_buf()));
+            (log, tokio::spawn(writer))
+        };
+        db.execute("ALTER TABLE audit_head RENAME TO audit_head_away", params![]).await.expect("taken away");
+        let (log, writer) = start();
+        log.record(event("{\"number\":1}"));
+        log.record(event("{\"number\":2}"));
+        log.close().await;
+        drop(log);
+        writer.await.expect("the writer ends with its last handle");
+        let files: Vec<_> = std::fs::read_dir(&folder).expect("listed").collect();
+        assert_eq!(files.len(), 1, "in a file");
+        let copy = std::fs::read(files[0].as_ref().expect("a file").path()).expect("read");
+
+        db.execute("ALTER TABLE audit_head_away RENAME TO audit_head", params![]).await.expect("brought back");
+        // Killed after the records are in the log and before the file is gone, the next start finds it again.
+        for again in [false, true] {
+            if again {
+                std::fs::write(folder.path().join("audit-spill-again.jsonl"), &copy).expect("put back");
+            }
+            let (log, writer) = start();
+            log.close().await;
+            drop(log);
+            writer.await.expect("the writer ends with its last handle");
+            assert_eq!(std::fs::read_dir(&folder).expect("listed").count(), 0);
+        }
+        let records = list(db, &AuditFilter { limit: 9, ..AuditFilter::default() }).await.expect("listed");
+        let details: Vec<_> = records.iter().rev().filter_map(|record| record.detail.as_deref()).collect();
+        assert_eq!(details, ["{\"late\":true,\"number\":1}", "{\"late\":true,\"number\":2}"]);
+        assert!(verify(db).await.expect("verified").is_good());
+    }
+}
+
+#[tokio::test]
+async fn what_is_dropped_is_counted_in_the_log_itself() {
+    const MANY: u64 = 40_000;
+    for fresh in testing::databases(&Clock::System).await {
+        let db = &fresh.database;
+        db.execute("ALTER TABLE audit_head RENAME TO audit_head_away", params![]).await.expect("taken away");
+        let (log, writer) = AuditLog::new(db.clone(), Random::system());
+        let writer = tokio::spawn(writer);
+        for number in 0..MANY {
+            log.record(event(&number.to_string()));
+            if number % 1_000 == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+        log.flush().await;
+        let dropped = log.dropped();
+        assert!(dropped > 0, "the queue is bounded");
+        db.execute("ALTER TABLE audit_head_away RENAME TO audit_head", params![]).await.expect("brought back");
+        log.record_durably(event("later")).await.expect("the log can be written again");
+        drop(log);
+        writer.await.expect("the writer ends with its last handle");
+        let rows = db.query("SELECT detail FROM audit_log WHERE action = 'audit.lost'", params![]).await.expect("read");
+        let counts: u64 = rows
+            .iter()
+            .map(|row| serde_json::from_str::<serde_json::Value>(&row.get::<String>(0).expect("text")).expect("JSON"))
+            .map(|detail| detail["count"].as_u64().expect("a number"))
+            .sum();
+        assert_eq!(counts, dropped);
+        let report = verify(db).await.expect("verified");
+        assert_eq!((report.good, report.first_bad), (MANY - dropped + 1 + rows.len() as u64, None));
+    }
+}

@@ -3,6 +3,7 @@
 use keyward_core::audit::AuditEvent;
 use keyward_core::id::uuid_v7;
 use keyward_core::random::Random;
+use uuid::Uuid;
 
 use super::chain::{Content, GENESIS, Hash};
 use crate::error::StorageError;
@@ -14,15 +15,24 @@ use crate::value::Value;
 ///
 /// Belongs right before the commit: the end of the chain is locked from here on, and every other writer of records waits.
 pub async fn append(transaction: &mut Transaction, random: &Random, events: &[AuditEvent]) -> Result<(), StorageError> {
-    if events.is_empty() {
+    let ids: Vec<Uuid> = events.iter().map(|event| uuid_v7(event.at, random)).collect::<Result<_, _>>()?;
+    append_as(transaction, ids.iter().zip(events)).await
+}
+
+/// The same, of events that have their ids already.
+pub(super) async fn append_as<'a>(
+    transaction: &mut Transaction,
+    events: impl ExactSizeIterator<Item = (&'a Uuid, &'a AuditEvent)>,
+) -> Result<(), StorageError> {
+    if events.len() == 0 {
         return Ok(());
     }
-    transaction.lock("keyward audit").await?;
+    lock(transaction).await?;
     let (mut seq, mut hash) = head(transaction).await?;
     let mut rows = Vec::with_capacity(events.len());
-    for event in events {
+    for (id, event) in events {
         seq += 1;
-        rows.push(link(random, seq, &mut hash, event)?);
+        rows.push(link(*id, seq, &mut hash, event));
     }
     transaction
         .execute_each(
@@ -36,6 +46,12 @@ pub async fn append(transaction: &mut Transaction, random: &Random, events: &[Au
     transaction.execute(sql, params![seq, &hash]).await.map(drop)
 }
 
+/// Holds the end of the chain until the end of the transaction.
+pub(super) async fn lock(transaction: &mut Transaction) -> Result<(), StorageError> {
+    transaction.lock("keyward audit").await
+}
+
+/// Where the chain ends.
 pub(super) async fn head(transaction: &mut Transaction) -> Result<(i64, Hash), StorageError> {
     let row = transaction.query_opt("SELECT seq, hash FROM audit_head WHERE id = 1", params![]).await?;
     let Some(row) = row else { return Ok((0, GENESIS)) };
@@ -44,39 +60,38 @@ pub(super) async fn head(transaction: &mut Transaction) -> Result<(i64, Hash), S
 }
 
 /// The row of an event that follows `hash`, which moves on.
-fn link(random: &Random, seq: i64, hash: &mut Hash, event: &AuditEvent) -> Result<Vec<Value>, StorageError> {
+fn link(id: Uuid, seq: i64, hash: &mut Hash, event: &AuditEvent) -> Vec<Value> {
     let texts = [&event.service_id, &event.user_email, &event.token_key, &event.client_id, &event.detail].map(storable);
-    let [service_id, user_email, token_key, client_id, detail] = texts.each_ref().map(Option::as_deref);
+    let [service_id, user_email, token_key, client_id, detail] = texts;
     let content = Content {
         seq,
-        id: uuid_v7(event.at, random)?,
+        id,
         at: event.at,
         action: event.action.as_str(),
         result: event.result.as_str(),
-        service_id,
-        token_key,
-        user_email,
-        client_id,
+        service_id: service_id.as_deref(),
+        token_key: token_key.as_deref(),
+        user_email: user_email.as_deref(),
+        client_id: client_id.as_deref(),
         request_id: event.request_id.map(|id| id.0),
-        detail,
+        detail: detail.as_deref(),
     };
     let previous = std::mem::replace(hash, content.link(hash));
-    let values = params![
-        content.seq,
-        content.id,
-        content.service_id,
-        content.action,
-        content.user_email,
-        content.token_key,
-        content.result,
-        content.at,
-        content.client_id,
-        content.request_id,
-        content.detail,
-        &previous,
-        &*hash,
-    ];
-    Ok(values.to_vec())
+    vec![
+        seq.into(),
+        id.into(),
+        service_id.into(),
+        event.action.as_str().into(),
+        user_email.into(),
+        token_key.into(),
+        event.result.as_str().into(),
+        event.at.into(),
+        client_id.into(),
+        event.request_id.into(),
+        detail.into(),
+        (&previous).into(),
+        (&*hash).into(),
+    ]
 }
 
 /// Callers choose some of these texts. One with a character that cannot be stored must not keep a whole batch from the log.

@@ -25,6 +25,16 @@ pub struct AuditFilter {
     pub limit: u32,
 }
 
+/// Before and after every record: the first and the last year that both databases know.
+const BEGINNING: Timestamp = Timestamp::from_seconds(-62_167_219_200);
+const END: Timestamp = Timestamp::from_seconds(253_402_207_200);
+
+impl AuditFilter {
+    fn texts(&self) -> [String; 3] {
+        [&self.action, &self.service_id, &self.user_email].map(|text| text.clone().unwrap_or_default())
+    }
+}
+
 /// One record.
 #[derive(Clone, Debug, Serialize)]
 pub struct AuditRecord {
@@ -107,24 +117,34 @@ pub(super) async fn page(database: &Database, last: i64, limit: i64) -> Result<V
     database.query(SQL, params![last, limit]).await
 }
 
+/// The rows after record `last` that `filter` and `until` let through, in their order, at most `limit`.
+pub(super) async fn matching(
+    database: &Database,
+    filter: &AuditFilter,
+    until: Option<Timestamp>,
+    last: i64,
+    limit: u32,
+) -> Result<Vec<Row>, StorageError> {
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM audit_log WHERE ($1 = '' OR action = $1) AND ($2 = '' OR service_id = $2) AND ($3 = '' OR user_email = $3) \
+         AND created_at >= $4 AND created_at < $5 AND seq > $6 ORDER BY seq LIMIT $7"
+    );
+    let [action, service_id, user_email] = filter.texts();
+    let (since, until) = (filter.since.unwrap_or(BEGINNING), until.unwrap_or(END));
+    database.query(SQL, params![action, service_id, user_email, since, until, last, limit]).await
+}
+
 /// The records that `filter` lets through, newest first.
 pub async fn list(database: &Database, filter: &AuditFilter) -> Result<Vec<AuditRecord>, StorageError> {
-    let since = filter.since.unwrap_or(Timestamp::from_seconds(0));
-    let limit = i64::from(filter.limit);
-    let values = params![
-        filter.action.clone().unwrap_or_default(),
-        filter.service_id.clone().unwrap_or_default(),
-        filter.user_email.clone().unwrap_or_default(),
-        since,
-        limit
-    ];
-    let rows = database
-        .query(
-            "SELECT seq, id, service_id, action, user_email, token_key, result, created_at, client_id, request_id, detail, \
-             prev_hash, hash FROM audit_log WHERE ($1 = '' OR action = $1) AND ($2 = '' OR service_id = $2) \
-             AND ($3 = '' OR user_email = $3) AND created_at >= $4 ORDER BY seq DESC LIMIT $5",
-            values,
-        )
-        .await?;
-    rows.iter().map(AuditRecord::read).collect()
+    const SQL: &str = concat!(
+        "SELECT ",
+        columns!(),
+        " FROM audit_log WHERE ($1 = '' OR action = $1) AND ($2 = '' OR service_id = $2) AND ($3 = '' OR user_email = $3) \
+         AND created_at >= $4 ORDER BY seq DESC LIMIT $5"
+    );
+    let [action, service_id, user_email] = filter.texts();
+    let values = params![action, service_id, user_email, filter.since.unwrap_or(BEGINNING), filter.limit];
+    database.query(SQL, values).await?.iter().map(AuditRecord::read).collect()
 }

@@ -1,16 +1,17 @@
 //! The writer task: takes what is queued and appends it as one batch in one transaction.
 
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use keyward_core::audit::AuditEvent;
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::random::Random;
 use tokio::sync::{mpsc, oneshot};
 
 use super::append::append;
-use super::{Entry, QUEUE};
+use super::{Entry, QUEUE, spill};
 use crate::database::Database;
 use crate::error::StorageError;
 
@@ -18,14 +19,16 @@ use crate::error::StorageError;
 const BATCH: usize = 1_024;
 /// The first pause after a failure; the next are longer, up to 32 times as long.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often the last records are tried when every handle is gone; with the pauses, about half a minute.
-const LAST_TRIES: u32 = 8;
+/// How often the last records are tried at the end; with the pauses, about four seconds.
+const LAST_TRIES: u32 = 4;
 
 pub(super) struct Writer {
     pub(super) database: Database,
     pub(super) random: Random,
     pub(super) entries: mpsc::Receiver<Entry>,
     pub(super) dropped: Arc<AtomicU64>,
+    /// Where records go that cannot be written at the end.
+    pub(super) spill: Option<PathBuf>,
 }
 
 /// What could not be written yet, and nobody waits for.
@@ -33,16 +36,29 @@ pub(super) struct Writer {
 struct Pending {
     events: Vec<AuditEvent>,
     failures: u32,
+    /// How many dropped records the log, or a file, tells of already.
+    told: u64,
 }
 
 impl Writer {
     pub(super) async fn run(mut self) {
+        self.take_in().await;
         let mut pending = Pending::default();
         let mut batch = Vec::with_capacity(BATCH);
         while self.take(&pending, &mut batch).await {
             self.write(&mut pending, &mut batch).await;
         }
-        self.give_up(pending.events.len());
+        self.finish(&mut pending).await;
+    }
+
+    /// Takes in what earlier processes could not write.
+    async fn take_in(&self) {
+        let Some(directory) = &self.spill else { return };
+        match spill::take_in(&self.database, directory).await {
+            Ok(0) => {}
+            Ok(records) => tracing::warn!(records, "audit records of an earlier process were taken in late"),
+            Err(error) => tracing::error!(%error, "audit records of an earlier process cannot be taken in"),
+        }
     }
 
     /// Waits until there is something to do; `false` when there will be nothing more.
@@ -50,14 +66,13 @@ impl Writer {
         if pending.events.is_empty() {
             return self.entries.recv_many(batch, BATCH).await > 0;
         }
-        let mut pause = pin!(tokio::time::sleep(PAUSE * 2_u32.pow(pending.failures.clamp(1, 6) - 1)));
+        let mut pause = pin!(tokio::time::sleep(pause(pending.failures)));
         loop {
             tokio::select! {
                 () = &mut pause => return true,
                 taken = self.entries.recv_many(batch, BATCH) => {
                     if taken == 0 {
-                        pause.await;
-                        return !batch.is_empty() || pending.failures < LAST_TRIES;
+                        return !batch.is_empty();
                     }
                     // Somebody waits for an answer, and not for the pause.
                     if batch.len() >= QUEUE || !batch.iter().all(|entry| matches!(entry, Entry::Event(_))) {
@@ -70,39 +85,56 @@ impl Writer {
 
     /// Appends what is pending and the batch. When that fails, those who wait are told at once, and the rest is pending.
     async fn write(&self, pending: &mut Pending, batch: &mut Vec<Entry>) {
-        let mut events = std::mem::take(&mut pending.events);
-        let (mut durable, mut flushes) = (Vec::new(), Vec::new());
+        let (mut durable, mut flushes, mut closes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in batch.drain(..) {
             match entry {
-                Entry::Event(event) => events.push(event),
+                Entry::Event(event) => pending.events.push(event),
                 Entry::Durable(event, done) => {
-                    durable.push((events.len(), done));
-                    events.push(event);
+                    durable.push((pending.events.len(), done));
+                    pending.events.push(event);
                 }
                 Entry::Flush(done) => flushes.push(done),
+                Entry::Close(done) => closes.push(done),
             }
         }
-        match self.append(&events).await {
+        if self.try_pending(pending).await {
+            tell(durable.into_iter().map(|(_, done)| done));
+        } else {
+            // What was to be on disk before something is done must not be written when it has been refused since.
+            for (index, done) in durable.into_iter().rev() {
+                pending.events.remove(index);
+                drop(done);
+            }
+            let excess = pending.events.len().saturating_sub(QUEUE);
+            self.drop_events(pending.events.drain(..excess).len());
+        }
+        if !closes.is_empty() {
+            self.finish(pending).await;
+        }
+        tell(flushes.into_iter().chain(closes));
+    }
+
+    /// Appends what is pending, all of it or nothing, and how many records were dropped before.
+    async fn try_pending(&self, pending: &mut Pending) -> bool {
+        let lost = self.lost(pending);
+        let waiting = pending.events.len();
+        pending.events.extend(lost.as_ref().map(|(_, event)| event.clone()));
+        match self.append(&pending.events).await {
             Ok(()) => {
+                pending.told = lost.map_or(pending.told, |(dropped, _)| dropped);
                 pending.failures = 0;
-                tell(durable.into_iter().map(|(_, done)| done));
+                pending.events.clear();
+                true
             }
             Err(error) => {
+                pending.events.truncate(waiting);
                 pending.failures = pending.failures.saturating_add(1);
                 if pending.failures.is_power_of_two() {
-                    tracing::error!(%error, records = events.len(), "audit records cannot be written");
+                    tracing::error!(%error, records = waiting, "audit records cannot be written");
                 }
-                // What was to be on disk before something is done must not be written when it has been refused since.
-                for (index, done) in durable.into_iter().rev() {
-                    events.remove(index);
-                    drop(done);
-                }
-                let excess = events.len().saturating_sub(QUEUE);
-                self.give_up(events.drain(..excess).len());
-                pending.events = events;
+                false
             }
         }
-        tell(flushes);
     }
 
     /// All of the events or none.
@@ -115,12 +147,54 @@ impl Writer {
         transaction.commit().await
     }
 
-    fn give_up(&self, records: usize) {
+    /// The record of what was dropped and not told of yet, and the count that it brings the log to.
+    fn lost(&self, pending: &Pending) -> Option<(u64, AuditEvent)> {
+        let dropped = self.dropped.load(Ordering::Relaxed);
+        let untold = dropped.saturating_sub(pending.told);
+        let mut event = AuditEvent::new(self.database.clock().now(), Action::AuditLost, AuditResult::Failed);
+        event.detail = Some(serde_json::json!({ "count": untold }).to_string());
+        (untold > 0).then_some((dropped, event))
+    }
+
+    /// The end: what cannot be written in a few seconds goes into a file.
+    async fn finish(&self, pending: &mut Pending) {
+        for _ in 1..LAST_TRIES {
+            if pending.events.is_empty() && self.lost(pending).is_none() || self.try_pending(pending).await {
+                return;
+            }
+            tokio::time::sleep(pause(pending.failures)).await;
+        }
+        if self.try_pending(pending).await {
+            return;
+        }
+        let lost = self.lost(pending);
+        pending.events.extend(lost.as_ref().map(|(_, event)| event.clone()));
+        let events = std::mem::take(&mut pending.events);
+        match self.spill.as_ref().map(|directory| spill::write(directory, &self.random, &events)) {
+            Some(Ok(path)) => {
+                pending.told = lost.map_or(pending.told, |(dropped, _)| dropped);
+                let file = path.display();
+                tracing::warn!(records = events.len(), %file, "audit records wait in a file for the next start");
+            }
+            Some(Err(error)) => {
+                tracing::error!(%error, "audit records cannot be kept in a file either");
+                self.drop_events(events.len());
+            }
+            None => self.drop_events(events.len()),
+        }
+    }
+
+    fn drop_events(&self, records: usize) {
         if records > 0 {
             self.dropped.fetch_add(records as u64, Ordering::Relaxed);
             tracing::error!(records, "audit records were given up");
         }
     }
+}
+
+/// How long to wait after so many failures.
+fn pause(failures: u32) -> Duration {
+    PAUSE * 2_u32.pow(failures.clamp(1, 6) - 1)
 }
 
 fn tell(waiting: impl IntoIterator<Item = oneshot::Sender<()>>) {
