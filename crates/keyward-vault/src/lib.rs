@@ -14,7 +14,9 @@ mod fingerprint;
 pub mod infisical;
 pub mod key;
 mod name;
+mod openbao;
 mod seal;
+mod secret_source;
 pub mod store;
 #[cfg(test)]
 mod testing;
@@ -26,6 +28,8 @@ pub use error::VaultError;
 pub use infisical::{InfisicalConfig, InfisicalError};
 pub use key::{RootKey, RootKeyId};
 pub use name::{InvalidTokenName, TokenName};
+pub use openbao::{OpenBao, OpenBaoAuth, OpenBaoConfig, OpenBaoError};
 pub use seal::{InvalidKeyId, InvalidSealed, KeyId, Place, SealFailed, Sealed};
+pub use secret_source::{SecretSource, SecretSourceError};
 pub use store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
 pub use vault::{StoreConfig, StoreKind, Vault};

@@ -253,12 +253,7 @@ fn owner_text(name: &TokenName) -> String {
 
 /// `None` when a column has not the form that sealing gave it.
 fn sealed_of(key_id: &str, iv: &[u8], tag: &[u8], ciphertext: Vec<u8>) -> Option<Sealed> {
-    Some(Sealed {
-        key_id: key_id.parse().ok()?,
-        iv: iv.try_into().ok()?,
-        tag: tag.try_into().ok()?,
-        ciphertext,
-    })
+    Some(Sealed { key_id: key_id.parse().ok()?, iv: iv.try_into().ok()?, tag: tag.try_into().ok()?, ciphertext })
 }
 
 /// `None` for Keyward's own secrets. A row whose name somebody has made unreadable is told of and does not hide the others.
