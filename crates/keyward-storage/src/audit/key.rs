@@ -53,11 +53,13 @@ impl PublicKey {
     }
 }
 
+type Sign = dyn Fn(&[u8]) -> [u8; 64] + Send + Sync;
+
 /// Signs checkpoints. Whoever makes one holds the private half.
 #[derive(Clone)]
 pub struct Signer {
     public_key: PublicKey,
-    sign: Arc<dyn Fn(&[u8]) -> [u8; 64] + Send + Sync>,
+    sign: Arc<Sign>,
 }
 
 impl Signer {
