@@ -186,7 +186,7 @@ mod tests {
             use std::os::unix::fs::PermissionsExt;
             assert_eq!(fs::metadata(&path).expect("there").permissions().mode() & 0o777, 0o600);
         }
-        assert_eq!(files(directory.path()).expect("listed"), [path.clone()]);
+        assert_eq!(files(directory.path()).expect("listed"), std::slice::from_ref(&path));
         let text = fs::read(path).expect("read");
         let (_, read) = parse(text.trim_ascii()).expect("a record");
         assert_eq!(read.detail.as_deref(), Some("{\"late\":true,\"tool\":\"x\"}"));

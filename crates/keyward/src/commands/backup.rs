@@ -12,7 +12,7 @@ use keyward_core::random::Random;
 use keyward_storage::backup::{self, BackupError, Summary};
 use keyward_storage::{Database, NEWEST};
 
-use crate::config;
+use crate::config::{self, Loaded};
 use crate::exit::Usage;
 use crate::output::{self, Format};
 use crate::private_file::PrivateFile;
@@ -85,7 +85,7 @@ fn take(file: Option<&Path>, to: &Path, args: &Args) -> anyhow::Result<()> {
     wiring::runtime()?.block_on(async {
         let database = storage::open(&loaded, &Clock::System).await?;
         let was_frozen = database.is_frozen().await?;
-        let done = copy(&database, to, args).await;
+        let done = copy(&loaded, &database, to, args).await;
         if done.is_err() && args.freeze && !was_frozen {
             database.unfreeze().await.context("the database is frozen, and there is no backup of it")?;
         }
@@ -93,22 +93,22 @@ fn take(file: Option<&Path>, to: &Path, args: &Args) -> anyhow::Result<()> {
     })
 }
 
-async fn copy(database: &Database, to: &Path, args: &Args) -> anyhow::Result<()> {
+async fn copy(loaded: &Loaded, database: &Database, to: &Path, args: &Args) -> anyhow::Result<()> {
     if to.as_os_str() == "-" {
-        let summary = write(database, BufWriter::new(io::stdout().lock()), args.freeze).await?;
+        let summary = write(loaded, database, BufWriter::new(io::stdout().lock()), args.freeze).await?;
         eprintln!("{}", told("The backup", &summary));
         return Ok(());
     }
     let cannot = || format!("cannot write {}", to.display());
     let mut out = PrivateFile::create(to).with_context(cannot)?;
-    let summary = write(database, &mut out, args.freeze).await.with_context(cannot)?;
+    let summary = write(loaded, database, &mut out, args.freeze).await.with_context(cannot)?;
     out.finish().with_context(cannot)?;
     say(&to.display().to_string(), &summary, args.format)
 }
 
 /// Records that a copy is made, before it is; then makes it.
-async fn write(database: &Database, out: impl io::Write, freeze: bool) -> anyhow::Result<Summary> {
-    record(database, freeze).await?;
+async fn write(loaded: &Loaded, database: &Database, out: impl io::Write, freeze: bool) -> anyhow::Result<Summary> {
+    record(loaded, database, freeze).await?;
     if freeze {
         database.freeze().await?;
     }
@@ -116,13 +116,13 @@ async fn write(database: &Database, out: impl io::Write, freeze: bool) -> anyhow
     backup::create(database, out, |rows| progress.set(rows)).await.map_err(not_silently)
 }
 
-async fn record(database: &Database, freeze: bool) -> anyhow::Result<()> {
+async fn record(loaded: &Loaded, database: &Database, freeze: bool) -> anyhow::Result<()> {
     // A database that has moved, or that waits for this Keyward to bring it up to date, is copied as it is.
     if database.is_frozen().await? || database.schema_version().await? != NEWEST {
         tracing::warn!("the database takes no audit record now: this backup will not be in the audit log");
         return Ok(());
     }
-    let log = audit::start(database, &Random::system());
+    let log = audit::start(loaded, database, &Random::system());
     let mut event = AuditEvent::new(database.clock().now(), Action::BackupCreate, AuditResult::Ok);
     event.detail = freeze.then(|| serde_json::json!({ "freeze": true }).to_string());
     log.record_durably(event).await.context("no copy leaves the database without a record of it")
