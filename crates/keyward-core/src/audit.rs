@@ -95,6 +95,8 @@ words! {
         TokenReveal = "token.reveal",
         /// A token was deleted.
         TokenDelete = "token.delete",
+        /// A token was copied to another store, and perhaps deleted where it was.
+        TokenMove = "token.move",
         /// A data key was made.
         KeyCreate = "key.create",
         /// A key that access tokens are signed with was made.

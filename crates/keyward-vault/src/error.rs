@@ -36,6 +36,14 @@ pub enum VaultError {
         /// What to do instead.
         how: String,
     },
+    /// A token that was copied is not at its destination as it was at its source.
+    #[error("token {name} did not arrive unchanged in the {store} store; it is still where it was")]
+    NotArrived {
+        /// The token.
+        name: TokenName,
+        /// The destination.
+        store: &'static str,
+    },
     /// No store is configured.
     #[error("no token store is configured")]
     NoStore,

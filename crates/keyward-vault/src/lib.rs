@@ -32,4 +32,4 @@ pub use openbao::{OpenBao, OpenBaoAuth, OpenBaoConfig, OpenBaoError};
 pub use seal::{InvalidKeyId, InvalidSealed, KeyId, Place, SealFailed, Sealed};
 pub use secret_source::{SecretSource, SecretSourceError};
 pub use store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
-pub use vault::{StoreConfig, StoreKind, Vault};
+pub use vault::{Move, MoveOutcome, Moved, StoreConfig, StoreKind, Vault};

@@ -8,9 +8,11 @@ use keyward_storage::audit::{AuditFilter, AuditLog, AuditRecord};
 use keyward_storage::testing::{Fresh, databases};
 
 use crate::cache::CacheTimes;
+use crate::environment::Environment;
 use crate::error::VaultError;
 use crate::key::RootKey;
 use crate::name::TokenName;
+use crate::secret_source::SecretSource;
 use crate::store::NewToken;
 use crate::vault::{StoreConfig, StoreKind, Vault};
 
@@ -96,4 +98,9 @@ pub(crate) fn name(text: &str) -> TokenName {
 
 pub(crate) fn token(value: &str) -> NewToken {
     NewToken::new(Secret::from_text(value.to_owned())).expect("value")
+}
+
+/// A place that holds this secret.
+pub(crate) fn client_secret(text: &str) -> SecretSource {
+    SecretSource::Environment { environment: Environment::of([("SECRET", text)]), variable: "SECRET".to_owned() }
 }

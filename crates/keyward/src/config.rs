@@ -39,7 +39,7 @@ pub(crate) use scopes::ScopeMeaning;
 pub(crate) use server::Server;
 pub(crate) use servers::McpServer;
 pub(crate) use storage::Storage;
-pub(crate) use text::{AddressRange, LogFilter, Period, StorageUrl, Text, TextValue};
+pub(crate) use text::{AddressRange, LogFilter, Period, SecretPlace, StorageUrl, Text, TextValue};
 pub(crate) use token_store::{TokenStore, TokenStoreKind};
 pub(crate) use trusted_issuers::{Algorithm, TrustedIssuer};
 

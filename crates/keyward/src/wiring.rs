@@ -7,7 +7,7 @@ pub(crate) mod issuer;
 pub(crate) mod layout;
 pub(crate) mod rooms;
 pub(crate) mod storage;
-mod vault;
+pub(crate) mod vault;
 pub(crate) mod verifier;
 
 /// A runtime for what is no call: commands, start-up, background work.

@@ -4,6 +4,7 @@ use keyward_outbound::OutboundError;
 
 use super::answer::InvalidAnswer;
 use crate::name::TokenName;
+use crate::secret_source::SecretSourceError;
 
 /// Why Infisical did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +13,9 @@ pub enum InfisicalError {
     /// Universal auth does not take the client id and the client secret.
     #[error("Infisical does not let this client in: check client_id and client_secret ({0})")]
     LoginRefused(String),
+    /// There is no client secret where the configuration says it is.
+    #[error("the client secret of Infisical")]
+    ClientSecret(#[from] SecretSourceError),
     /// A login was refused a moment ago; more of them would lock the identity out.
     #[error("Infisical refused the login a moment ago; it is tried again in {seconds} s")]
     LoginHeldBack {
@@ -110,7 +114,7 @@ impl InfisicalError {
             | LoginHeldBack { .. } => false,
             Denied(_) | NeedsApproval | NoEnvironment | NotKept => true,
             Self::LoginRefused(_) | Self::Refused(_) | Self::NotSealed(_) | Self::Empty(_) | Self::Labels => true,
-            Self::ReadBack(_) | Self::Raced { .. } | Self::Answer(_) => false,
+            Self::ClientSecret(_) | Self::ReadBack(_) | Self::Raced { .. } | Self::Answer(_) => false,
         }
     }
 }

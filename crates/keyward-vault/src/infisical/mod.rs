@@ -10,18 +10,17 @@ mod login;
 mod request;
 
 use std::fmt;
-use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use http::{Method, StatusCode};
 use keyward_core::clock::{Clock, Timestamp};
-use keyward_core::secret::Secret;
 use keyward_outbound::Client;
 use serde::Serialize;
 use url::Url;
 
 pub use error::InfisicalError;
 
+use crate::secret_source::SecretSource;
 use answer::{Changed, ErrorAnswer, Listed, Metadata, One, SecretAnswer};
 use login::Login;
 use request::Reply;
@@ -41,7 +40,7 @@ pub struct InfisicalConfig {
     /// The client id of the machine identity (universal auth).
     pub client_id: String,
     /// Its client secret.
-    pub client_secret: Arc<Secret>,
+    pub client_secret: SecretSource,
     /// Whether values are sealed before they leave Keyward.
     pub seal: bool,
 }

@@ -99,8 +99,10 @@ impl Infisical {
     async fn log_in(&self, way: Way) -> Result<AccessToken, InfisicalError> {
         let (path, body) = match &way {
             Way::LogIn => {
-                let secret = self.config.client_secret.expose_text().unwrap_or_default();
-                let credentials = LogIn { client_id: &self.config.client_id, client_secret: secret };
+                // Read each time, so that a new secret in the same place is used at the next login.
+                let secret = self.config.client_secret.read().await?;
+                let text = secret.expose_text().unwrap_or_default();
+                let credentials = LogIn { client_id: &self.config.client_id, client_secret: text };
                 (["api", "v1", "auth", "universal-auth", "login"].as_slice(), json(&credentials)?)
             }
             Way::Renew(token) => {

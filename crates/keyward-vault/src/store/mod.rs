@@ -48,6 +48,12 @@ impl NewToken {
         }
     }
 
+    /// What another store gave, to be stored in this one.
+    pub(crate) fn copy_of(token: &OpenedToken, labels: BTreeMap<String, String>) -> Result<Self, VaultError> {
+        let new = Self::new(Secret::new(token.value.expose_secret().to_vec()))?;
+        Ok(Self { expires_at: token.expires_at, labels, ..new })
+    }
+
     /// The same, with the moment the service ends it.
     #[must_use]
     pub fn expires_at(mut self, at: Timestamp) -> Self {

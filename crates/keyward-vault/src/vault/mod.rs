@@ -2,6 +2,7 @@
 
 mod audited;
 mod credential;
+mod r#move;
 mod open;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use keyward_core::clock::Clock;
 use keyward_core::secret::Secret;
 use keyward_storage::audit::AuditLog;
 
+pub use r#move::{Move, MoveOutcome, Moved};
 pub use open::{StoreConfig, StoreKind};
 
 use crate::cache::CredentialCache;

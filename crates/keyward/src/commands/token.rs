@@ -1,5 +1,7 @@
 //! `keyward token`: what is in the cabinet.
 
+mod r#move;
+
 use std::path::Path;
 
 use anyhow::bail;
@@ -45,6 +47,11 @@ pub(crate) enum Command {
         #[command(flatten)]
         format: Format,
     },
+    /// Move tokens from one store to another, whichever of them is in use
+    ///
+    /// Each token is copied, read back and compared; what is there already is left as it is, so that it can be run again
+    /// until all is done. Owners, expiry and labels come along. Ends with 1 when a token could not be moved.
+    Move(r#move::Args),
     /// Delete a token with all its versions
     Delete {
         /// Its name
@@ -57,7 +64,8 @@ pub(crate) enum Command {
 }
 
 pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
-    cabinet::with_cabinet(file, async |cabinet| match command {
+    cabinet::with_cabinet(file, async |loaded, cabinet| match command {
+        Command::Move(args) => r#move::run(loaded, cabinet, args).await,
         Command::Set { name, value, expires } => set(cabinet, &name, &value, expires).await,
         Command::List { format } => list(cabinet, format).await,
         Command::Show { name, reveal, format } => show(cabinet, &name, reveal, format).await,

@@ -252,6 +252,30 @@ fn stores_are_one_or_a_list() {
     assert_eq!(first("token_store.kind = ['env', 'env']"), "keyward.toml:1:20: `kind` has a store twice");
     assert_eq!(
         first("token_store.kind = 3"),
-        "keyward.toml:1:20: `kind` is one of env, sqlite, postgres, not an integer"
+        "keyward.toml:1:20: `kind` is one of env, sqlite, postgres, infisical, not an integer"
+    );
+}
+
+#[test]
+fn infisical_needs_its_section() {
+    insta::assert_snapshot!(mistakes("token_store.kind = 'infisical'\n", &[]), @r"
+    keyward.toml:1:20: there is no [token_store.infisical]
+      1 | token_store.kind = 'infisical'
+        |                    ^^^^^^^^^^^
+        say there where Infisical is: project_id, environment, client_id, client_secret
+    1 mistake in the configuration
+    ");
+    let text = "[token_store.infisical]\nurl = 'http://infisical.example'\nproject_id = 'p'\npath = 'keyward/'\nclient_secret = 's'\n";
+    let told = mistakes(text, &[]);
+    let told: Vec<&str> = told.lines().filter(|line| line.starts_with("keyward.toml")).collect();
+    assert_eq!(
+        told,
+        [
+            "keyward.toml:1:1: `infisical` has no `environment`",
+            "keyward.toml:1:1: `infisical` has no `client_id`",
+            "keyward.toml:2:7: `url`: a site's URL is https, except on this machine (127.0.0.1, [::1], localhost): tokens would travel in the clear",
+            "keyward.toml:4:8: `path`: a folder is / or /NAME/NAME, names of letters, digits, '-' and '_', no slash at the end",
+            "keyward.toml:5:17: `client_secret`: a secret does not stand in this file: write env:NAME or file:PATH of what holds it",
+        ]
     );
 }

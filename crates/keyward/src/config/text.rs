@@ -2,8 +2,10 @@
 
 mod credential;
 mod duration;
+mod folder;
 mod name;
 mod network;
+mod secret;
 mod size;
 mod storage;
 mod url;
@@ -15,11 +17,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use credential::CredentialFormat;
 pub(crate) use duration::Period;
+pub(crate) use folder::FolderPath;
 pub(crate) use name::{EnvironmentName, LogFilter, Path};
 pub(crate) use network::{AddressRange, HostName, Listen, Origin};
+pub(crate) use secret::SecretPlace;
 pub(crate) use size::Size;
 pub(crate) use storage::StorageUrl;
-pub(crate) use url::{IssuerUrl, PublicUrl, UpstreamUrl};
+pub(crate) use url::{IssuerUrl, PublicUrl, SiteUrl, UpstreamUrl};
 
 /// A value with a text form.
 pub(crate) trait TextValue: Sized {
@@ -97,7 +101,10 @@ pub(crate) const FORMS: &[Form] = &[
     form::<PublicUrl>(),
     form::<UpstreamUrl>(),
     form::<IssuerUrl>(),
+    form::<SiteUrl>(),
     form::<StorageUrl>(),
+    form::<SecretPlace>(),
+    form::<FolderPath>(),
     form::<CredentialFormat>(),
     form::<EnvironmentName>(),
     form::<LogFilter>(),

@@ -1,9 +1,11 @@
 //! `[token_store]`: where the service tokens are.
 
+mod infisical;
 mod kind;
 
 use std::collections::BTreeMap;
 
+pub(crate) use infisical::InfisicalSection;
 use keyward_vault::TokenName;
 pub(crate) use kind::{TokenStoreKind, TokenStoreKinds};
 use schemars::JsonSchema;
@@ -27,6 +29,8 @@ pub(crate) struct TokenStore {
     /// are not named here are looked for in `KEYWARD_TOKEN__SERVICE__KEY`.
     #[schemars(extend("x-keyward-keys" = TokenName::FORMAT))]
     pub(crate) env: BTreeMap<String, Text<EnvironmentName>>,
+    /// For `kind = "infisical"`: where Infisical is, and as whom Keyward asks.
+    pub(crate) infisical: Option<InfisicalSection>,
 }
 
 impl TokenStore {
@@ -43,6 +47,7 @@ impl Default for TokenStore {
             fresh_for: Text::of(Period::minutes(1)),
             usable_for: Text::of(Period::minutes(10)),
             env: BTreeMap::new(),
+            infisical: None,
         }
     }
 }

@@ -37,13 +37,13 @@ impl Cabinet {
 /// Runs a command that needs the cabinet; what it did is in the audit log when it ends.
 pub(crate) fn with_cabinet(
     file: Option<&Path>,
-    work: impl AsyncFnOnce(&Cabinet) -> anyhow::Result<()>,
+    work: impl AsyncFnOnce(&Loaded, &Cabinet) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let loaded = config::load(file)?;
     telemetry::start_quiet()?;
     super::runtime()?.block_on(async {
         let cabinet = Cabinet::open(&loaded).await?;
-        let done = work(&cabinet).await;
+        let done = work(&loaded, &cabinet).await;
         cabinet.audit.flush().await;
         done
     })

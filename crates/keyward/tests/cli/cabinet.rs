@@ -127,3 +127,58 @@ fn tokens_of_the_environment_are_listed_and_cannot_be_written() {
     (exit 1)
     ");
 }
+
+#[test]
+fn tokens_move_from_the_environment_into_the_database() {
+    let desk = Desk::new();
+    let environment = [("KEYWARD_TOKEN__CODA__KEY", "one"), ("KEYWARD_TOKEN__GITHUB__PAT", "another")];
+    let run = |line: &str| desk.run_with(line, "", &environment);
+    assert_snapshot!(run("token move --from env --to sqlite --dry-run"), @r"
+    NAME        OWNER  OUTCOME     VERSION  SOURCE  REASON
+    coda/key    -      would copy  -        kept
+    github/pat  -      would copy  -        kept
+    (exit 0)
+    ");
+    assert_snapshot!(run("token move --from env --to sqlite coda/key other/key"), @r"
+    NAME       OWNER  OUTCOME  VERSION  SOURCE  REASON
+    coda/key   -      copied   1        kept
+    other/key  -      missing  -        kept    there is no such token at the source
+    (exit 1)
+    ");
+    assert_snapshot!(run("token move --from env --to sqlite --json coda/key"), @r#"
+    [
+      {
+        "name": "coda/key",
+        "owner": null,
+        "outcome": "already there",
+        "version": 1,
+        "source_deleted": false,
+        "reason": null
+      }
+    ]
+    (exit 0)
+    "#);
+    desk.run_with("token set github/pat", "changed", &[]);
+    assert_snapshot!(run("token move --from env --to sqlite"), @r"
+    NAME        OWNER  OUTCOME        VERSION  SOURCE  REASON
+    coda/key    -      already there  1        kept
+    github/pat  -      conflict       1        kept    the destination has another value; --overwrite puts a new version over it
+    (exit 1)
+    ");
+    assert_snapshot!(run("token move --from env --to sqlite --overwrite --delete-source"), @r"
+    keyward: the env store is read-only: move without deleting, and unset the variables yourself
+    (exit 1)
+    ");
+    assert_snapshot!(run("token move --from sqlite --to env"), @r"
+    keyward: environment variables are set where Keyward is started; nothing can be moved there
+    (exit 2)
+    ");
+    assert_snapshot!(run("token move --from sqlite --to postgres"), @r"
+    keyward: both are the database of [storage]: use `keyward backup` and `keyward restore`
+    (exit 2)
+    ");
+    assert_snapshot!(run("token move --from sqlite --to infisical"), @r"
+    keyward: there is no [token_store.infisical]
+    (exit 1)
+    ");
+}

@@ -1,6 +1,5 @@
 //! The store against the stand-in, which keeps state as Infisical does, and against one that misbehaves.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use infisical_stand_in::{Answer, CLIENT_ID, CLIENT_SECRET, ENVIRONMENT, PROJECT, Server};
@@ -9,7 +8,7 @@ use keyward_core::secret::Secret;
 use uuid::Uuid;
 
 use crate::infisical::{InfisicalConfig, InfisicalError};
-use crate::testing::{Ground, grounds, name, token};
+use crate::testing::{Ground, client_secret, grounds, name, token};
 use crate::{Expected, NewToken, StoreKind, Vault, VaultError};
 
 const RAW: &str = "/api/v3/secrets/raw";
@@ -21,7 +20,7 @@ fn config(server: &Server) -> InfisicalConfig {
         environment: ENVIRONMENT.to_owned(),
         path: "/keyward".to_owned(),
         client_id: CLIENT_ID.to_owned(),
-        client_secret: Arc::new(Secret::from_text(CLIENT_SECRET.to_owned())),
+        client_secret: client_secret(CLIENT_SECRET),
         seal: true,
     }
 }
@@ -299,7 +298,7 @@ async fn a_wrong_configuration_is_told() {
     };
     let elsewhere = InfisicalConfig { environment: "nowhere".into(), ..config(&server) };
     assert!(matches!(get(elsewhere).await.0, InfisicalError::NoEnvironment));
-    let wrong = Arc::new(Secret::from_text("wrong".into()));
+    let wrong = client_secret("wrong");
     let (error, vault) = get(InfisicalConfig { client_secret: wrong, ..config(&server) }).await;
     assert!(matches!(&error, InfisicalError::LoginRefused(reason) if reason == "Invalid credentials"));
     let again = told(vault.get(&name("coda/key")).await.expect_err("fails"));

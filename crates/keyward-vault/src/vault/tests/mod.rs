@@ -2,6 +2,7 @@ mod audit;
 mod chains;
 mod credentials;
 mod first_start;
+mod moves;
 mod tampering;
 mod tokens;
 mod versions;

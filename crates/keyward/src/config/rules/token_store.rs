@@ -15,6 +15,10 @@ impl Rules<'_> {
         if !section.env.is_empty() && !section.has(TokenStoreKind::Env) {
             self.report(&["token_store", "env"], "[token_store.env] is only read with kind = \"env\"");
         }
+        if section.infisical.is_none() && section.has(TokenStoreKind::Infisical) {
+            self.report(&["token_store", "kind"], "there is no [token_store.infisical]").advice =
+                Some("say there where Infisical is: project_id, environment, client_id, client_secret".to_owned());
+        }
     }
 
     fn database_of_the_tokens(&mut self) {

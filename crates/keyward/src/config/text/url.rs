@@ -55,6 +55,24 @@ impl TextValue for IssuerUrl {
     }
 }
 
+/// The site of a service that Keyward asks, such as a store of tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SiteUrl(pub(crate) String);
+
+impl TextValue for SiteUrl {
+    const FORMAT: &'static str = "keyward-site-url";
+    const NOUN: &'static str = "a site's URL";
+    const EXAMPLE: &'static str = "https://app.infisical.com";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        secure(text).map(|_| Self(text.to_owned()))
+    }
+
+    fn to_text(&self) -> String {
+        self.0.clone()
+    }
+}
+
 /// An MCP server's own endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct UpstreamUrl(pub(crate) Url);

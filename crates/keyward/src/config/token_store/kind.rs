@@ -6,8 +6,9 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A kind of token store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
+#[value(rename_all = "lowercase")]
 pub(crate) enum TokenStoreKind {
     /// Environment variables; read-only.
     Env,
@@ -15,6 +16,8 @@ pub(crate) enum TokenStoreKind {
     Sqlite,
     /// Sealed in the PostgreSQL database of `[storage]`.
     Postgres,
+    /// Secrets of Infisical.
+    Infisical,
 }
 
 /// One kind, written as a string, or several, written as a list in the order in which they are asked.
