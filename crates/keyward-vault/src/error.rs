@@ -6,6 +6,7 @@ use crate::infisical::InfisicalError;
 use crate::key::RootKeyId;
 use crate::key::file::KeyFileError;
 use crate::name::TokenName;
+use crate::openbao::OpenBaoError;
 use crate::seal::{Place, SealFailed};
 use crate::store::{Expected, MAX_VALUE_LEN};
 
@@ -88,6 +89,9 @@ pub enum VaultError {
     /// The system's generator or the cipher failed.
     #[error(transparent)]
     Seal(#[from] SealFailed),
+    /// OpenBao did not do it.
+    #[error(transparent)]
+    OpenBao(#[from] OpenBaoError),
     /// Infisical did not do it.
     #[error(transparent)]
     Infisical(#[from] InfisicalError),
@@ -109,6 +113,7 @@ impl VaultError {
         match self {
             EmptyValue | ValueTooLong | Conflict { .. } | ReadOnly { .. } | NoStore | CannotOpen { .. } => true,
             Self::Infisical(error) => error.is_refusal(),
+            Self::OpenBao(error) => error.is_refusal(),
             _ => false,
         }
     }

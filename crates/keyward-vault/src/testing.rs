@@ -14,6 +14,7 @@ use crate::key::RootKey;
 use crate::name::TokenName;
 use crate::secret_source::SecretSource;
 use crate::store::NewToken;
+use crate::store::sql::SqlStore;
 use crate::vault::{StoreConfig, StoreKind, Vault};
 
 /// What a test of the cabinet starts from: a database, and a root key that it may open with again and again.
@@ -37,6 +38,11 @@ impl Ground {
     /// The cabinet, as another process or a restart would open it.
     pub(crate) async fn vault(&self) -> Vault {
         self.vault_with(self.root()).await.expect("vault")
+    }
+
+    /// The store on the database alone.
+    pub(crate) async fn sql(&self) -> SqlStore {
+        self.vault().await.sql_store()
     }
 
     pub(crate) async fn vault_with(&self, root: RootKey) -> Result<Vault, VaultError> {

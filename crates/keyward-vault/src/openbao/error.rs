@@ -2,6 +2,7 @@
 
 use keyward_outbound::OutboundError;
 
+use crate::name::TokenName;
 use crate::secret_source::SecretSourceError;
 
 /// Why OpenBao did not do what it was asked.
@@ -70,4 +71,24 @@ pub enum OpenBaoError {
         /// Where.
         path: String,
     },
+
+    // What is stored.
+    /// What is stored is not sealed, and only sealed values are taken.
+    #[error("token {0} is in OpenBao as a plain value: put it in with `keyward token set`, or set seal = false")]
+    NotSealed(TokenName),
+    /// The secret holds no value, or none of a known form.
+    #[error("token {name} is in OpenBao and cannot be used: {why}")]
+    NoValue {
+        /// The token.
+        name: TokenName,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl OpenBaoError {
+    /// Whether another try gives the same: the caller, the configuration or the rights have to change.
+    pub fn is_refusal(&self) -> bool {
+        !matches!(self, Self::Unreachable(_) | Self::Unavailable { .. } | Self::Unreadable { .. })
+    }
 }

@@ -61,7 +61,7 @@ pub struct OpenBaoConfig {
 
 /// A client. Clones are handles to the same one and share its login.
 #[derive(Clone)]
-pub struct OpenBao(Arc<Inner>);
+pub(crate) struct OpenBao(Arc<Inner>);
 
 struct Inner {
     connection: Connection,
@@ -87,7 +87,7 @@ struct Data<T> {
 impl OpenBao {
     /// A client; it logs in when it is first used. Needs a tokio runtime: a task on it renews the login until the last
     /// handle is dropped.
-    pub fn new(config: OpenBaoConfig) -> Self {
+    pub(crate) fn new(config: OpenBaoConfig) -> Self {
         let OpenBaoConfig { address, namespace, auth, tls } = config;
         let limits = ClientConfig {
             guard: Guard::Any,
@@ -103,17 +103,21 @@ impl OpenBao {
     }
 
     /// `data` of what is at `path` (with its mount, without `/v1/`); `None` when there is nothing.
-    pub async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, OpenBaoError> {
+    pub(crate) async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, OpenBaoError> {
         self.data(Ask::read(path)).await
     }
 
     /// The same, of one version of a secret of KV v2.
-    pub async fn read_version<T: DeserializeOwned>(&self, path: &str, version: i64) -> Result<Option<T>, OpenBaoError> {
+    pub(crate) async fn read_version<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        version: i64,
+    ) -> Result<Option<T>, OpenBaoError> {
         self.data(Ask::read(path).query(format!("version={version}"))).await
     }
 
     /// The names below `path`; those of folders end with a slash.
-    pub async fn list(&self, path: &str) -> Result<Vec<String>, OpenBaoError> {
+    pub(crate) async fn list(&self, path: &str) -> Result<Vec<String>, OpenBaoError> {
         #[derive(Deserialize)]
         struct Listed {
             keys: Vec<String>,
@@ -123,7 +127,7 @@ impl OpenBao {
     }
 
     /// Sends `body` to `path`; gives `data` of the answer, when it has any.
-    pub async fn write<T: DeserializeOwned>(
+    pub(crate) async fn write<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -132,7 +136,7 @@ impl OpenBao {
     }
 
     /// Deletes what is at `path`.
-    pub async fn delete(&self, path: &str) -> Result<(), OpenBaoError> {
+    pub(crate) async fn delete(&self, path: &str) -> Result<(), OpenBaoError> {
         let ask = Ask::delete(path);
         self.call(&ask).await?.succeeded(&ask)
     }

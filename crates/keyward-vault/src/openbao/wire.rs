@@ -65,11 +65,11 @@ impl Answer {
         Self { status, body }
     }
 
-    /// What is asked for; `None` where there is nothing. An answer 404 that gives a reason is none: it tells of a mount
-    /// that is not there.
+    /// What is asked for; `None` where there is nothing. With 404, too, there may be something: what is known of a version
+    /// that was deleted. A 404 that gives a reason tells of a mount that is not there.
     pub(super) fn found<T: DeserializeOwned>(&self, ask: &Ask) -> Result<Option<T>, OpenBaoError> {
         if self.status == StatusCode::NOT_FOUND && self.errors().is_some_and(|errors| errors.is_empty()) {
-            return Ok(None);
+            return Ok(serde_json::from_slice(&self.body).ok());
         }
         self.succeeded(ask)?;
         if self.body.is_empty() {

@@ -38,6 +38,11 @@ impl Place {
         Self::of_name(store, name, 0)
     }
 
+    /// A version of a token in a store outside the database, whose number is known before it is written.
+    pub(crate) fn version_elsewhere(store: &'static str, name: &TokenName, version: i64) -> Self {
+        Self::of_name(store, name, version)
+    }
+
     /// A column of a row in another room's table. `column` tells several sealed columns of a row apart, `row` is the
     /// row's primary key as text.
     pub fn column(table: &'static str, column: &str, row: &str) -> Self {
@@ -75,7 +80,7 @@ impl Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.table {
-            "tokens" | "token_versions" | "infisical" => write!(f, "token {}/{}", self.service, self.key),
+            "tokens" | "token_versions" | "infisical" | "openbao" => write!(f, "token {}/{}", self.service, self.key),
             table => write!(f, "{table}.{}", self.service),
         }
     }

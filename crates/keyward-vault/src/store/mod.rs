@@ -3,7 +3,10 @@
 pub mod chain;
 pub mod env;
 pub(crate) mod infisical;
+pub(crate) mod openbao;
 pub mod sql;
+#[cfg(test)]
+pub(crate) mod suite;
 
 use std::collections::BTreeMap;
 use std::pin::Pin;

@@ -117,6 +117,11 @@ impl Vault {
         self.0.ring.root().id()
     }
 
+    #[cfg(test)]
+    pub(crate) fn sql_store(&self) -> SqlStore {
+        self.0.own.clone()
+    }
+
     fn store_of(&self, name: &TokenName) -> &dyn TokenStore {
         if name.is_own() { &self.0.own } else { &*self.0.store }
     }

@@ -22,6 +22,7 @@ use crate::store::TokenStore;
 use crate::store::chain::ChainStore;
 use crate::store::env::EnvStore;
 use crate::store::infisical::InfisicalStore;
+use crate::store::openbao::{OpenBaoStore, OpenBaoStoreConfig};
 use crate::store::sql::SqlStore;
 
 /// Where the tokens of services are.
@@ -47,6 +48,8 @@ pub enum StoreKind {
     },
     /// Sealed rows of the database.
     Sql,
+    /// Secrets of OpenBao's KV v2.
+    OpenBao(OpenBaoStoreConfig),
     /// Secrets of Infisical.
     Infisical(InfisicalConfig),
 }
@@ -55,6 +58,7 @@ pub(super) fn store_of(kind: StoreKind, sql: &SqlStore) -> Box<dyn TokenStore> {
     match kind {
         StoreKind::Env { environment, mapped } => Box::new(EnvStore::new(environment, mapped)),
         StoreKind::Sql => Box::new(sql.clone()),
+        StoreKind::OpenBao(config) => Box::new(OpenBaoStore::new(config, sql)),
         StoreKind::Infisical(config) => Box::new(InfisicalStore::new(config, TlsConnector::system(), sql)),
     }
 }
