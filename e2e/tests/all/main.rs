@@ -19,6 +19,7 @@ mod oauth_bad_input;
 mod token_bad_input;
 
 mod account_page;
+mod backup;
 mod demo;
 mod restart;
 mod secrets_in_output;

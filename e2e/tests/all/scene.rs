@@ -13,18 +13,21 @@ pub(crate) const SERVICE_TOKEN: &str = "service-token-4f7c1d9e-of-the-notes-serv
 /// Keyward before a notes server, of which `delete_*` needs a scope more.
 pub(crate) struct Scene {
     pub(crate) keyward: Keyward,
-    _notes: Notes,
+    notes: Notes,
 }
 
 impl Scene {
     pub(crate) fn new(configuration: Configuration) -> Result<Self> {
         let notes = Notes::start()?;
-        let server =
-            Server::new("notes", &notes.url).tool_scope("delete_*", "notes:write").credential("notes/api_token");
-        let mut keyward = Keyward::configured(&configuration.behind(&server))?;
+        let mut keyward = Keyward::configured(&before(&notes, configuration))?;
         keyward.put_token("notes/api_token", SERVICE_TOKEN)?;
         keyward.start()?;
-        Ok(Self { keyward, _notes: notes })
+        Ok(Self { keyward, notes })
+    }
+
+    /// Names another database in its configuration, and all else as it was.
+    pub(crate) fn configure_anew(&self, configuration: Configuration) -> Result<()> {
+        self.keyward.configure(&before(&self.notes, configuration).text())
     }
 
     /// What clients are given.
@@ -36,6 +39,11 @@ impl Scene {
     pub(crate) fn status_with(&self, token: &str) -> Result<u16> {
         Ok(self.keyward.send(&initialize("/notes/mcp").bearer(token))?.status)
     }
+}
+
+fn before(notes: &Notes, configuration: Configuration) -> Configuration {
+    let server = Server::new("notes", &notes.url).tool_scope("delete_*", "notes:write").credential("notes/api_token");
+    configuration.behind(&server)
 }
 
 /// A request that begins an MCP session.
