@@ -55,7 +55,12 @@ struct Detail {
     #[serde(skip_serializing_if = "Option::is_none")]
     bearer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    credential_owner: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     credential_version: Option<i64>,
+    /// The version that upstream refused before an earlier one was tried.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refused_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -120,8 +125,23 @@ impl CallRecord {
     }
 
     pub(crate) fn credential(&mut self, keyed: &Keyed) {
-        self.event.token_key = self.server.credential().map(|spec| spec.token().to_string());
+        self.event.token_key = keyed.spec().map(|spec| spec.token().to_string());
+        self.detail.credential_owner = keyed.spec().and_then(|spec| spec.token().owner()).map(|_| "user");
         self.detail.credential_version = keyed.version();
+    }
+
+    /// Upstream refused the current version of the token, and the one before it is tried.
+    pub(crate) fn earlier_credential(&mut self, earlier: &Keyed) {
+        self.detail.refused_version = self.detail.credential_version;
+        self.detail.credential_version = earlier.version();
+        tracing::warn!(
+            request_id = %self.request_id,
+            server = %self.server.id(),
+            token = self.event.token_key,
+            refused_version = self.detail.refused_version,
+            tried_version = self.detail.credential_version,
+            "upstream refused a token's new version with 401; trying the version before it, which will end soon"
+        );
     }
 
     pub(crate) fn status(&mut self, status: StatusCode) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::HeaderMap;
+use keyward_core::id::UserId;
 
 use crate::authenticate::Caller;
 use crate::intent::Intent;
@@ -14,11 +15,17 @@ use crate::server::Server;
 #[derive(Debug)]
 pub(crate) struct Permit {
     server: Arc<Server>,
+    person: Option<UserId>,
 }
 
 impl Permit {
     pub(crate) fn server(&self) -> &Arc<Server> {
         &self.server
+    }
+
+    /// Who calls, when that is somebody with an account here.
+    pub(crate) fn person(&self) -> Option<UserId> {
+        self.person
     }
 }
 
@@ -46,5 +53,5 @@ pub(crate) fn authorize(
         let rules = tools().flat_map(|tool| server.tools().needed_by(tool));
         return Err(Refusal::InsufficientScope { needed: rules.fold(base.clone(), |all, more| all.union(more)) });
     }
-    Ok(Permit { server: Arc::clone(server) })
+    Ok(Permit { server: Arc::clone(server), person: caller.principal().user_id })
 }

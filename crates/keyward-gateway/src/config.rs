@@ -53,6 +53,20 @@ pub struct ServerConfig {
     pub tool_scopes: Vec<(String, ScopeSet)>,
     /// Which token its calls carry; `None` for a server that needs none.
     pub credential: Option<CredentialSpec>,
+    /// Whose token that is.
+    pub credential_owner: CredentialOwner,
+}
+
+/// Whose token a call carries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CredentialOwner {
+    /// The one that all calls of the server share.
+    #[default]
+    Shared,
+    /// The calling person's own; without one the call is refused.
+    User,
+    /// The calling person's own where there is one, else the shared one.
+    UserOrShared,
 }
 
 /// What happens to a call whose audit record cannot be written.

@@ -28,7 +28,7 @@ mod upstream;
 mod walk;
 
 pub use body::GatewayBody;
-pub use config::{AuditMode, ConfigError, GatewayConfig, Limits, ServerConfig};
+pub use config::{AuditMode, ConfigError, CredentialOwner, GatewayConfig, Limits, ServerConfig};
 pub use gateway::Gateway;
 pub use upstream::Worker;
 

@@ -11,7 +11,7 @@ use http::StatusCode;
 use keyward_core::audit::AuditResult;
 use keyward_core::scope::ScopeSet;
 use keyward_resource::{RequestError, TokenError};
-use keyward_vault::CredentialError;
+use keyward_vault::{CredentialError, TokenName};
 
 use crate::mcp::{HeaderMismatch, MessageError};
 use crate::upstream::ConnectError;
@@ -40,6 +40,10 @@ pub(crate) enum Refusal {
     Token(#[from] TokenError),
     #[error("the token lacks scopes: {needed} are needed")]
     InsufficientScope { needed: ScopeSet },
+    #[error("the access token belongs to no account here, and the server is called with each person's own token")]
+    NoAccount,
+    #[error("the person has no token {0} of their own")]
+    NoTokenOfTheirs(TokenName),
     #[error("the session belongs to somebody else")]
     ForeignSession,
     #[error("the body is longer than {limit} bytes")]
@@ -83,7 +87,11 @@ impl Refusal {
             Self::NotFound | Self::ForeignSession => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed { .. } => StatusCode::METHOD_NOT_ALLOWED,
             Self::NoHost | Self::Message(_) | Self::Header(_) | Self::BodyBrokeOff => StatusCode::BAD_REQUEST,
-            Self::HostNotAllowed | Self::OriginNotAllowed | Self::InsufficientScope { .. } => StatusCode::FORBIDDEN,
+            Self::HostNotAllowed
+            | Self::OriginNotAllowed
+            | Self::InsufficientScope { .. }
+            | Self::NoAccount
+            | Self::NoTokenOfTheirs(_) => StatusCode::FORBIDDEN,
             Self::NoToken => StatusCode::UNAUTHORIZED,
             Self::Credentials(error) => error.status(),
             Self::Token(error) => error.status(),
@@ -123,6 +131,8 @@ impl Refusal {
             Self::Credentials(error) => error.code(),
             Self::Token(error) => error.code(),
             Self::InsufficientScope { .. } => "insufficient_scope",
+            Self::NoAccount => "no_account",
+            Self::NoTokenOfTheirs(_) => "own_credential_missing",
             Self::ForeignSession => "unknown_session",
             Self::BodyTooLarge { .. } => "body_too_large",
             Self::BodyTooSlow => "body_too_slow",

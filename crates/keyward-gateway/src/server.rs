@@ -5,7 +5,7 @@ use keyward_core::resource::ResourceUri;
 use keyward_resource::{ProtectedResource, ProtectedResourceConfig};
 use keyward_vault::CredentialSpec;
 
-use crate::config::{ConfigError, ServerConfig};
+use crate::config::{ConfigError, CredentialOwner, ServerConfig};
 use crate::mcp::ToolRules;
 use crate::route;
 use crate::upstream::Upstream;
@@ -17,6 +17,7 @@ pub(crate) struct Server {
     resource: ProtectedResource,
     tools: ToolRules,
     credential: Option<CredentialSpec>,
+    credential_owner: CredentialOwner,
     upstream: Upstream,
 }
 
@@ -43,6 +44,7 @@ impl Server {
             }),
             tools: ToolRules::new(config.tool_scopes),
             credential: config.credential,
+            credential_owner: config.credential_owner,
             id,
         })
     }
@@ -68,6 +70,10 @@ impl Server {
         self.credential.as_ref()
     }
 
+    pub(crate) fn credential_owner(&self) -> CredentialOwner {
+        self.credential_owner
+    }
+
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -91,6 +97,7 @@ pub(crate) mod testing {
             scopes_supported: "coda:read".parse().expect("scopes"),
             tool_scopes: Vec::new(),
             credential: None,
+            credential_owner: CredentialOwner::Shared,
         };
         Server::new("https://kw.example", &["https://kw.example".to_owned()], config).expect("a server")
     }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
 use crate::audit::CallRecord;
@@ -13,6 +13,7 @@ use crate::authenticate::authenticate;
 use crate::authorize::authorize;
 use crate::body::GatewayBody;
 use crate::cors::{self, Readers};
+use crate::credential::Keyed;
 use crate::forward::{Outgoing, forward};
 use crate::gateway::Gateway;
 use crate::intent::Unread;
@@ -81,9 +82,20 @@ async fn call(
     record.admit(snapshot.audit_mode).await?;
     let keyed = credential::fetch(&gateway.vault, &permit).await?;
     record.credential(&keyed);
-    let outgoing = Outgoing::new(head, intent, permit, keyed, record.request_id());
+    let outgoing = Outgoing::new(head, intent, permit, record.request_id());
+    // Copied only while a second try is possible.
+    let again = if keyed.has_earlier(gateway.clock.now()) { outgoing.again() } else { None };
     worker.pool().follow(snapshot);
-    let exchange = forward(worker.pool(), &snapshot.tls, &snapshot.limits, outgoing).await?;
+    let send =
+        async |outgoing, keyed: &Keyed| forward(worker.pool(), &snapshot.tls, &snapshot.limits, outgoing, keyed).await;
+    let exchange = match (send(outgoing, &keyed).await, again) {
+        (Err(refused @ Refusal::CredentialRefused(StatusCode::UNAUTHORIZED)), Some(again)) => {
+            let Some(earlier) = credential::earlier(&gateway.vault, &keyed).await? else { return Err(refused) };
+            record.earlier_credential(&earlier);
+            send(again, &earlier).await?
+        }
+        (done, _) => done?,
+    };
     gateway.sessions.note(session, exchange.response.headers());
     Ok(exchange)
 }

@@ -26,6 +26,7 @@
 //!     hash: TokenHash::of(token.as_bytes()),
 //!     name: "laptop".to_owned(),
 //!     email: None,
+//!     user_id: None,
 //!     scopes: "tools".parse()?,
 //!     resources: vec!["https://api.example.com/mcp".to_owned()],
 //!     expires_at: None,

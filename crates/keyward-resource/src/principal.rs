@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use keyward_core::clock::Timestamp;
-use keyward_core::id::GrantId;
+use keyward_core::id::{GrantId, UserId};
 use keyward_core::scope::ScopeSet;
 
 /// What kind of token proved it.
@@ -37,6 +37,9 @@ pub struct Principal {
     pub grant_id: Option<GrantId>,
     /// `jti`.
     pub token_id: Option<String>,
+    /// The person's account here: of our own issuer's `sub`, or of a development token that belongs to one. Who logs in
+    /// elsewhere has none.
+    pub user_id: Option<UserId>,
     /// The person's e-mail, as far as the token says.
     pub email: Option<String>,
     /// The name of a development token.

@@ -29,6 +29,9 @@ impl Default for CacheTimes {
     }
 }
 
+/// How long it is believed that a person has no token of their own. Not every store tells when one comes.
+const NOTHING: Duration = Duration::from_secs(5);
+
 /// A bounded cache with one slot for each rule. A change of any token makes all that is in it stale.
 pub(crate) struct CredentialCache {
     slots: Cache<CredentialSpec, Arc<Slot>>,
@@ -40,6 +43,7 @@ pub(crate) struct CredentialCache {
 #[derive(Default)]
 pub(crate) struct Slot {
     current: ArcSwapOption<Opened>,
+    nothing: ArcSwapOption<(Timestamp, u64)>,
     /// Held while the token is opened, so that many calls at once open it once.
     pub(crate) opening: Mutex<()>,
 }
@@ -80,6 +84,19 @@ impl CredentialCache {
         let opened = opened.as_ref()?;
         let serves = opened.at <= now && now.since(opened.at) < limit && opened.generation == self.generation();
         serves.then(|| opened.credential.clone())
+    }
+
+    /// Whether `slot` was found to have no token a moment ago, and nothing has changed since.
+    pub(crate) fn is_nothing(&self, slot: &Slot, now: Timestamp) -> bool {
+        let nothing = slot.nothing.load();
+        let stands = |(at, generation): (Timestamp, u64)| {
+            at <= now && now.since(at) < NOTHING && generation == self.generation()
+        };
+        nothing.as_ref().is_some_and(|nothing| stands(**nothing))
+    }
+
+    pub(crate) fn fill_nothing(&self, slot: &Slot, at: Timestamp, generation: u64) {
+        slot.nothing.store(Some(Arc::new((at, generation))));
     }
 
     /// Which state of the tokens the cache is at. Taken before a token is opened, so that a change in between counts.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod credential;
 mod environment;
 #[cfg(test)]
 mod example_tests;
@@ -22,6 +23,7 @@ mod text;
 mod token_store;
 mod tree;
 mod trusted_issuers;
+mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -30,6 +32,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audit::{Audit, AuditMode};
+pub(crate) use credential::{CredentialKind, CredentialOwner};
 pub(crate) use issuer::{Issuer, Registration};
 pub(crate) use keys::{Keys, KeysKind};
 pub(crate) use log::{Log, LogFormat};

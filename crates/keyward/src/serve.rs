@@ -46,6 +46,9 @@ pub(crate) struct Args {
 pub(crate) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let loaded = config::load(file)?;
     telemetry::start(&loaded.config.log)?;
+    for warning in loaded.config.warnings() {
+        tracing::warn!("{warning}");
+    }
     let stop = CancellationToken::new();
     serve(&loaded, stop, async |serving| {
         ready::announce(serving.listen, &serving.layout.public_url, args.ready_file.as_deref())

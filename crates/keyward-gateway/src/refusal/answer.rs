@@ -136,6 +136,12 @@ impl Refusal {
             Self::InsufficientScope { .. } => {
                 "The operation needs scopes that the access token does not have.".to_owned()
             }
+            Self::NoAccount => format!(
+                "Server \"{server}\" is called with each person's own token, and your access token belongs to no account here. Log in with an account of this gateway."
+            ),
+            Self::NoTokenOfTheirs(name) => format!(
+                "Server \"{server}\" is called with each person's own token, and there is none of yours yet. Whoever runs this gateway puts it in: keyward token set {name} --owner YOUR-EMAIL"
+            ),
             Self::ForeignSession => "Session not found".to_owned(),
             Self::BodyTooLarge { limit } => format!("The body is longer than the {limit} bytes that are allowed."),
             Self::BodyTooSlow => "The body did not arrive in time.".to_owned(),

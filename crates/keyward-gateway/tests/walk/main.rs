@@ -3,6 +3,7 @@
 mod answers;
 mod calls;
 mod connections;
+mod credentials;
 mod documents;
 mod origins;
 mod records;

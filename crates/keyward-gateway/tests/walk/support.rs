@@ -11,7 +11,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-pub(crate) use gate::{Gate, Setup, anonymous};
+pub(crate) use gate::{Gate, READER, Setup, anonymous, token_name};
 pub(crate) use upstream::{Upstream, json, pieces};
 
 /// The service token in the cabinet.
@@ -77,7 +77,11 @@ where
 
 /// A tool call with `name`.
 pub(crate) fn call(name: &str) -> Full<Bytes> {
+    Full::from(call_text(name))
+}
+
+pub(crate) fn call_text(name: &str) -> String {
     let params = serde_json::json!({ "name": name, "arguments": { "secret": "argument" } });
     let body = serde_json::json!({ "jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params });
-    Full::from(body.to_string())
+    body.to_string()
 }

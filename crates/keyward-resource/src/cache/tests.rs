@@ -14,6 +14,7 @@ fn accepted(subject: &str) -> Accepted {
         expires_at: Timestamp::from_seconds(0),
         kind: TokenKind::Jwt,
         grant_id: None,
+        user_id: None,
         token_id: None,
         email: None,
         name: None,

@@ -29,6 +29,7 @@ async fn call(scopes: &str, path: &str, authorization: &[&'static str]) -> (Stat
         hash: TokenHash::of(TOKEN.as_bytes()),
         name: "laptop".to_owned(),
         email: None,
+        user_id: None,
         scopes: "a b".parse().expect("scopes"),
         resources: vec![RESOURCE.to_owned()],
         expires_at: None,

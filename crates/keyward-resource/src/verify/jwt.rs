@@ -39,6 +39,7 @@ pub(super) async fn verify(
         expires_at: claims.expires_at(),
         kind: TokenKind::Jwt,
         grant_id: claims.grant_id.filter(|_| issuer.own).and_then(|id| id.parse().ok()),
+        user_id: if issuer.own { claims.sub.parse().ok() } else { None },
         token_id: claims.jti,
         subject: claims.sub,
         email: claims.email,

@@ -7,6 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use arc_swap::ArcSwap;
 use keyward_core::clock::Timestamp;
+use keyward_core::id::UserId;
 use keyward_core::scope::{ScopeHierarchy, ScopeSet};
 use keyward_core::secret::{self, PlainToken, TokenHash};
 
@@ -30,6 +31,8 @@ pub struct StaticToken {
     pub name: String,
     /// The person it belongs to.
     pub email: Option<String>,
+    /// Their account, while it is open.
+    pub user_id: Option<UserId>,
     /// What it may do.
     pub scopes: ScopeSet,
     /// Where it may be used: identifiers of resources, to the letter.
@@ -87,6 +90,7 @@ impl StaticTokens {
             expires_at: known.expires_at.unwrap_or(Timestamp::from_micros(i64::MAX)),
             kind: TokenKind::Static,
             grant_id: None,
+            user_id: known.user_id,
             token_id: Some(known.id.clone()),
             email: known.email.clone(),
             name: Some(known.name.clone()),

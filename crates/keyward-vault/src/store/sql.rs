@@ -40,6 +40,10 @@ impl SqlStore {
         (self.db.clone(), self.ring.clone(), self.clock.clone())
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.db
+    }
+
     async fn find(&self, name: &TokenName) -> Result<Option<TokenRow>, VaultError> {
         Ok(tokens::find(&self.db, name.service(), name.key(), &owner_text(name)).await?)
     }

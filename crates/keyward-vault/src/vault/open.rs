@@ -101,12 +101,12 @@ impl Vault {
     }
 }
 
-/// Makes cached credentials stale when tokens change, and drops those that may not serve any more.
+/// Makes cached credentials stale when tokens or accounts change, and drops those that may not serve any more.
 async fn follow(mut feed: ChangeFeed, vault: Weak<Inner>, sweep_every: Duration) {
     let mut sweep = tokio::time::interval(sweep_every);
     loop {
         let changed = tokio::select! {
-            topic = feed.next() => topic == Topic::Tokens,
+            topic = feed.next() => matches!(topic, Topic::Tokens | Topic::Users),
             _ = sweep.tick() => false,
         };
         let Some(vault) = vault.upgrade() else {

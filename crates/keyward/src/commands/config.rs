@@ -22,6 +22,9 @@ pub(crate) fn run(file: Option<&Path>, command: &Command) -> anyhow::Result<()> 
             let loaded = config::load(file)?;
             let name =
                 loaded.file.map_or_else(|| "the defaults (no file)".to_owned(), |file| file.display().to_string());
+            for warning in loaded.config.warnings() {
+                output::line(&format!("{name}: warning: {warning}"))?;
+            }
             output::line(&format!("{name}: no mistakes, {} server(s)", loaded.config.servers.len()))?;
         }
         Command::Schema => output::json(&config::schema())?,

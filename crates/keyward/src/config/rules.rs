@@ -24,6 +24,7 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
         rules.default_server();
         rules.default_scopes();
         rules.scopes_known();
+        rules.credentials();
     }
     rules.mistakes
 }
@@ -105,6 +106,14 @@ impl Rules<'_> {
             if !paths.insert(&server.path.0) {
                 let message = format!("two servers have the path {}", server.path.0.to_text());
                 self.report(&["servers", &index, "path"], message);
+            }
+        }
+    }
+
+    fn credentials(&mut self) {
+        for (index, server) in self.config.servers.iter().enumerate() {
+            if let Some(Err(wrong)) = server.credential.as_ref().map(super::credential::Credential::spec) {
+                self.report(&["servers", &index.to_string(), "credential"], wrong.to_string());
             }
         }
     }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use keyward_core::id::ServerId;
 use keyward_core::scope::Scope;
-use keyward_vault::TokenName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{CredentialFormat, Path, Text, TextValue, ToolPattern, UpstreamUrl};
+use super::credential::Credential;
+use super::text::{Path, Text, TextValue, ToolPattern, UpstreamUrl};
 
 /// An MCP server behind Keyward.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -36,26 +36,4 @@ pub(crate) struct McpServer {
     /// The service token that its calls carry. When absent, calls carry none; the client's token never goes further.
     #[serde(default)]
     pub(crate) credential: Option<Credential>,
-}
-
-/// Which token of the cabinet goes into the calls, and how it is written.
-#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Credential {
-    /// Its name in the cabinet, `service/key`; put it there with `keyward token set`.
-    pub(crate) token: Text<TokenName>,
-    /// The header that carries it.
-    #[serde(default = "authorization")]
-    pub(crate) header: Text<http::HeaderName>,
-    /// The header's value; `{token}` is where the token goes.
-    #[serde(default = "bearer")]
-    pub(crate) format: Text<CredentialFormat>,
-}
-
-fn authorization() -> Text<http::HeaderName> {
-    Text::of(http::header::AUTHORIZATION)
-}
-
-fn bearer() -> Text<CredentialFormat> {
-    Text::of(CredentialFormat("Bearer {token}".to_owned()))
 }

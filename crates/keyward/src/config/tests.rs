@@ -279,3 +279,64 @@ fn infisical_needs_its_section() {
         ]
     );
 }
+
+fn server_with(credential: &str) -> String {
+    format!(
+        "[[servers]]\nid = \"coda\"\npath = \"/coda/mcp\"\nupstream = \"http://127.0.0.1:3000/mcp\"\n\
+         [servers.credential]\ntoken = \"coda/api_token\"\n{credential}"
+    )
+}
+
+#[test]
+fn credentials_say_their_kind_or_show_it() {
+    use super::credential::CredentialKind::{self, Basic, Bearer, Header, Query};
+    let kind = |text: &str| -> CredentialKind {
+        let config = parse("keyward.toml", &server_with(text), []).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+        config.servers[0].credential.as_ref().expect("a credential").kind().expect("a kind")
+    };
+    for (text, expected) in [
+        ("", Bearer),
+        ("header = \"X-Key\"", Header),
+        ("header = \"Authorization\"\nformat = \"Token {token}\"", Header),
+        ("username = \"ann\"", Basic),
+        ("kind = \"basic\"", Basic),
+        ("parameter = \"key\"", Query),
+        ("kind = \"header\"\nparameter = \"key\"", Header),
+    ] {
+        assert_eq!(kind(text), expected, "{text}");
+    }
+    insta::assert_snapshot!(
+        ["kind = \"query\"", "username = \"ann\"\nparameter = \"key\"", "username = \"a:b\"", "parameter = \"a b\"", "owner = \"me\""]
+            .map(|text| mistakes(&server_with(text), &[]))
+            .join("\n"),
+        @r#"
+        keyward.toml:5:1: a credential of kind "query" needs `parameter`, its name there
+          5 | [servers.credential]
+            | ^^^^^^^^^^^^^^^^^^^^
+        1 mistake in the configuration
+        keyward.toml:5:1: `header` and `format`, `username`, and `parameter` belong to different kinds: say which by `kind`
+          5 | [servers.credential]
+            | ^^^^^^^^^^^^^^^^^^^^
+        1 mistake in the configuration
+        keyward.toml:5:1: the user name of a credential has 1 to 128 characters, none of them a colon or a control character
+          5 | [servers.credential]
+            | ^^^^^^^^^^^^^^^^^^^^
+        1 mistake in the configuration
+        keyward.toml:5:1: the query parameter of a credential has 1 to 128 letters, digits, '-', '.', '_' and '~'
+          5 | [servers.credential]
+            | ^^^^^^^^^^^^^^^^^^^^
+        1 mistake in the configuration
+        keyward.toml:7:9: `owner` cannot be "me"
+          7 | owner = "me"
+            |         ^^^^
+            known here: shared, user, user_or_shared
+        1 mistake in the configuration
+        "#
+    );
+}
+
+#[test]
+fn a_token_in_the_query_is_warned_of() {
+    let config = parse("keyward.toml", &server_with("parameter = \"key\""), []).expect("right");
+    insta::assert_snapshot!(config.warnings().join("\n"), @"server coda: its token goes into the query of the URL, which upstream and proxies before it may log; use another kind of credential if upstream takes one");
+}

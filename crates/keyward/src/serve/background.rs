@@ -1,12 +1,13 @@
 //! What goes on beside the calls: what other processes and the command line change becomes what the gateway goes by.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use keyward_core::clock::Clock;
 use keyward_issuer::Issuer;
 use keyward_resource::{KeySet, Revoked, StaticToken, Verifier};
-use keyward_storage::{Database, Topic, bearer_tokens};
+use keyward_storage::{Database, Topic, bearer_tokens, users};
 
 use crate::wiring::verifier::Live;
 
@@ -62,10 +63,11 @@ impl Keeper {
     async fn reload(&self, topic: Option<Topic>) -> anyhow::Result<()> {
         match topic {
             Some(Topic::Revocations) => self.revocations().await,
-            Some(Topic::Bearers) => self.bearers().await,
+            // A development token acts for an account while that is open.
+            Some(Topic::Bearers | Topic::Users) => self.bearers().await,
             Some(Topic::SigningKeys) => self.keys(),
             // Each of the others is followed by the room that it concerns.
-            Some(Topic::Clients | Topic::Tokens | Topic::Users) => Ok(()),
+            Some(Topic::Clients | Topic::Tokens) => Ok(()),
             None => self.load().await,
         }
     }
@@ -83,10 +85,19 @@ impl Keeper {
 
     async fn bearers(&self) -> anyhow::Result<()> {
         let tokens = bearer_tokens::list_live(&self.database, self.clock.now()).await?;
+        let mut accounts = BTreeMap::new();
+        for email in tokens.iter().filter_map(|token| token.user_email.as_ref()) {
+            if !accounts.contains_key(email) {
+                let account = users::by_email(&self.database, email).await?;
+                let open = account.filter(|account| account.disabled_at.is_none());
+                accounts.insert(email.clone(), open.map(|account| account.id));
+            }
+        }
         self.live.static_tokens.replace(tokens.into_iter().map(|token| StaticToken {
             id: token.id.to_string(),
             hash: token.hash,
             name: token.name,
+            user_id: token.user_email.as_ref().and_then(|email| accounts.get(email).copied().flatten()),
             email: token.user_email,
             scopes: token.scope,
             resources: token.resources,

@@ -2,9 +2,8 @@
 
 use anyhow::Context;
 use keyward_core::scope::Scope;
-use keyward_gateway::{AuditMode, GatewayConfig, Limits, ServerConfig};
+use keyward_gateway::{AuditMode, CredentialOwner, GatewayConfig, Limits, ServerConfig};
 use keyward_outbound::TlsConnector;
-use keyward_vault::CredentialSpec;
 
 use super::layout::{Layout, PlacedServer};
 use crate::config::{self, Config, TextValue};
@@ -38,10 +37,11 @@ pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<Gateway
 fn place(server: &PlacedServer) -> anyhow::Result<ServerConfig> {
     let scopes = |needed: &[config::Text<Scope>]| needed.iter().map(|scope| scope.0.clone()).collect();
     let config = &server.config;
-    let credential = config.credential.as_ref().map(|credential| {
-        CredentialSpec::new(credential.token.0.clone(), credential.header.0.clone(), &credential.format.0.to_text())
-            .with_context(|| format!("the credential of server {}", config.id.0))
-    });
+    let credential = config
+        .credential
+        .as_ref()
+        .map(|credential| credential.spec().with_context(|| format!("the credential of server {}", config.id.0)));
+    let owner = config.credential.as_ref().map_or_else(Default::default, |credential| credential.owner);
     Ok(ServerConfig {
         id: config.id.0.clone(),
         name: config.name.clone(),
@@ -53,5 +53,10 @@ fn place(server: &PlacedServer) -> anyhow::Result<ServerConfig> {
         scopes_supported: server.required.union(&server.defaults),
         tool_scopes: config.tool_scopes.iter().map(|(pattern, needed)| (pattern.clone(), scopes(needed))).collect(),
         credential: credential.transpose()?,
+        credential_owner: match owner {
+            config::CredentialOwner::Shared => CredentialOwner::Shared,
+            config::CredentialOwner::User => CredentialOwner::User,
+            config::CredentialOwner::UserOrShared => CredentialOwner::UserOrShared,
+        },
     })
 }

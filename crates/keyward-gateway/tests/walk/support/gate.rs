@@ -12,12 +12,14 @@ use http_body_util::Full;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use keyward_core::clock::{Clock, ManualClock, Timestamp};
+use keyward_core::id::UserId;
 use keyward_core::random::Random;
 use keyward_core::secret::{PlainToken, Secret, TokenKind};
-use keyward_gateway::{AuditMode, Gateway, GatewayConfig, Limits, ServerConfig, Worker};
+use keyward_gateway::{AuditMode, CredentialOwner, Gateway, GatewayConfig, Limits, ServerConfig, Worker};
 use keyward_outbound::TlsConnector;
 use keyward_resource::{StaticToken, StaticTokens, Verifier, VerifierConfig};
 use keyward_storage::audit::{AuditFilter, AuditLog, AuditRecord, list};
+use keyward_storage::users::{self, User};
 use keyward_storage::{Database, StorageConfig};
 use keyward_vault::{
     CacheTimes, CredentialSpec, Expected, NewToken, RootKey, StoreConfig, StoreKind, TokenName, Vault,
@@ -49,6 +51,7 @@ impl Setup {
                 scopes_supported: "coda:read coda:write".parse().expect("scopes"),
                 tool_scopes: Vec::new(),
                 credential: Some(credential),
+                credential_owner: CredentialOwner::Shared,
             }],
             default_server: None,
             allowed_origins: vec!["https://page.example".to_owned()],
@@ -76,7 +79,18 @@ impl Setup {
     }
 }
 
-fn token_name() -> TokenName {
+pub(crate) const READER: UserId = UserId(uuid::Uuid::from_u128(1));
+pub(crate) const WRITER: UserId = UserId(uuid::Uuid::from_u128(2));
+
+async fn add_account(database: &Database, id: UserId, name: &str) {
+    let (email, created_at) = (format!("{name}@kw.example"), Timestamp::from_seconds(1_700_000_000));
+    let user = User { id, email, name: None, is_admin: false, created_at, disabled_at: None };
+    let mut transaction = database.begin("add an account").await.expect("a transaction");
+    assert!(users::insert(&mut transaction, &user).await.expect("added"));
+    transaction.commit().await.expect("committed");
+}
+
+pub(crate) fn token_name() -> TokenName {
     "coda/api_token".parse().expect("a name")
 }
 
@@ -88,6 +102,9 @@ pub(crate) struct Gate {
     pub(crate) reader: String,
     /// May read and write; somebody else.
     pub(crate) writer: String,
+    /// May read, and has no account.
+    pub(crate) stranger: String,
+    pub(crate) vault: Vault,
     audit: AuditLog,
     _directory: tempfile::TempDir,
 }
@@ -112,25 +129,36 @@ impl Gate {
             vault.put(&token_name(), &token, Expected::Absent).await.expect("stored");
         }
         let tokens = StaticTokens::default();
-        let [reader, writer] = [("reader", "coda:read"), ("writer", "coda:read coda:write")].map(|(name, scopes)| {
+        for (account, name) in [(READER, "reader"), (WRITER, "writer")] {
+            add_account(&database, account, name).await;
+        }
+        let [reader, writer, stranger] = [
+            ("reader", "coda:read", Some(READER)),
+            ("writer", "coda:read coda:write", Some(WRITER)),
+            ("stranger", "coda:read", None),
+        ]
+        .map(|(name, scopes, user_id)| {
             let token = PlainToken::generate(TokenKind::Bearer, &random).expect("a token");
             let entry = StaticToken {
                 id: name.to_owned(),
                 hash: token.hash(),
                 name: name.to_owned(),
                 email: Some(format!("{name}@kw.example")),
+                user_id,
                 scopes: scopes.parse().expect("scopes"),
                 resources: vec!["https://kw.example/coda/mcp".to_owned()],
                 expires_at: None,
             };
             (token.expose_secret().to_owned(), entry)
         });
-        tokens.replace([reader.1, writer.1]);
+        tokens.replace([reader.1, writer.1, stranger.1]);
         let verifier = VerifierConfig { static_tokens: tokens, ..VerifierConfig::default() };
         let verifier = Arc::new(Verifier::new(verifier, clock.clone()));
-        let gateway = Gateway::new(setup.config, verifier, vault, audit.clone(), clock, random).expect("a gateway");
+        let gateway =
+            Gateway::new(setup.config, verifier, vault.clone(), audit.clone(), clock, random).expect("a gateway");
         let port = serve(Arc::new(gateway)).await;
-        Self { port, database, reader: reader.0, writer: writer.0, audit, _directory: directory }
+        let (reader, writer, stranger) = (reader.0, writer.0, stranger.0);
+        Self { port, database, reader, writer, stranger, vault, audit, _directory: directory }
     }
 
     /// A POST of the reader's.
@@ -140,6 +168,12 @@ impl Gate {
 
     pub(crate) fn request_of(&self, token: &str) -> Builder {
         anonymous().header(AUTHORIZATION, format!("Bearer {token}"))
+    }
+
+    /// Puts a token into the cabinet.
+    pub(crate) async fn put(&self, name: &TokenName, value: &str, grace: Duration) {
+        let token = NewToken::new(Secret::from_text(value.to_owned())).expect("a token").grace(grace);
+        self.vault.put(name, &token, Expected::Anything).await.expect("stored");
     }
 
     /// Sends on a connection of its own and reads the whole answer.

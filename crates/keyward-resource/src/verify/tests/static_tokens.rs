@@ -16,6 +16,7 @@ fn entry(token: &PlainToken) -> StaticToken {
         hash: token.hash(),
         name: "laptop".to_owned(),
         email: Some("person@example.com".to_owned()),
+        user_id: "0192e4a0-0000-7000-8000-000000000001".parse().ok(),
         scopes: "coda:read".parse().expect("scopes"),
         resources: vec![RESOURCE.to_owned()],
         expires_at: Some(Timestamp::from_seconds(NOW + 60)),

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use keyward_core::id::UserId;
 use keyward_core::random::Random;
-use keyward_storage::StorageError;
+use keyward_storage::users::{self, User};
+use keyward_storage::{StorageError, Topic};
 
 use crate::cache::CacheTimes;
 use crate::store::{NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
 use crate::testing::{Ground, grounds, name, token};
-use crate::{CredentialError, CredentialSpec, Expected, TokenName, Vault, VaultError};
+use crate::{Credential, CredentialError, CredentialSpec, Expected, TokenName, Vault, VaultError};
 
 const FRESH: Duration = Duration::from_secs(60);
 const HARD_LIMIT: Duration = Duration::from_secs(600);
@@ -22,9 +23,13 @@ fn spec() -> CredentialSpec {
 }
 
 async fn header(vault: &Vault) -> String {
-    let mut headers = HeaderMap::new();
-    vault.credential(&spec()).await.expect("credential").apply(&mut headers);
-    headers[AUTHORIZATION].to_str().expect("text").to_owned()
+    header_of(&vault.credential(&spec()).await.expect("credential"))
+}
+
+fn header_of(credential: &Credential) -> String {
+    let mut request = http::Request::new(());
+    credential.apply(&mut request).expect("applied");
+    request.headers()[AUTHORIZATION].to_str().expect("text").to_owned()
 }
 
 #[tokio::test]
@@ -73,6 +78,77 @@ async fn a_change_shows_at_once_here_and_soon_in_other_processes() {
             }
         };
         tokio::time::timeout(FRESH, seen).await.expect("the change is told of");
+    }
+}
+
+async fn account(ground: &Ground, number: u128) -> UserId {
+    let (id, email) = (UserId(uuid::Uuid::from_u128(number)), format!("{number}@example.com"));
+    let created_at = ground.clock.now();
+    let user = User { id, email, name: None, is_admin: false, created_at, disabled_at: None };
+    let mut transaction = ground.db.begin("add an account").await.expect("transaction");
+    assert!(users::insert(&mut transaction, &user).await.expect("inserted"));
+    transaction.commit().await.expect("committed");
+    id
+}
+
+#[tokio::test]
+async fn a_persons_token_serves_that_person_alone() {
+    for ground in grounds().await {
+        let vault = ground.vault().await;
+        let (ann, bob) = (account(&ground, 1).await, account(&ground, 2).await);
+        vault.put(&name("coda/key"), &token("shared"), Expected::Absent).await.expect("put");
+        vault.put(&name("coda/key").owned_by(ann), &token("ann's"), Expected::Absent).await.expect("put");
+        let of = async |person| vault.credential(&spec().owned_by(person)).await.map(|it| header_of(&it));
+        assert_eq!(of(ann).await.expect("hers"), "Bearer ann's");
+        assert!(matches!(of(bob).await, Err(CredentialError::Missing(_))));
+        assert_eq!(header(&vault).await, "Bearer shared");
+        // What was not there a moment ago is looked for again as soon as something is put.
+        vault.put(&name("coda/key").owned_by(bob), &token("bob's"), Expected::Absent).await.expect("put");
+        assert_eq!(of(bob).await.expect("his"), "Bearer bob's");
+        assert_eq!(of(ann).await.expect("hers"), "Bearer ann's");
+    }
+}
+
+#[tokio::test]
+async fn tokens_of_a_closed_account_serve_nobody() {
+    for ground in grounds().await {
+        let vault = ground.vault().await;
+        let ann = account(&ground, 1).await;
+        let stranger = UserId(uuid::Uuid::from_u128(9));
+        for person in [ann, stranger] {
+            vault.put(&name("coda/key").owned_by(person), &token("s1"), Expected::Absent).await.expect("put");
+        }
+        vault.credential(&spec().owned_by(ann)).await.expect("hers");
+        let refused = vault.credential(&spec().owned_by(stranger)).await;
+        assert!(matches!(refused, Err(CredentialError::Missing(_))), "there is no such account");
+        let mut transaction = ground.db.begin("close an account").await.expect("transaction");
+        assert!(users::disable(&mut transaction, ann, ground.clock.now()).await.expect("disabled"));
+        transaction.notify(Topic::Users).await.expect("told");
+        transaction.commit().await.expect("committed");
+        let stopped = async {
+            while vault.credential(&spec().owned_by(ann)).await.is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(FRESH, stopped).await.expect("the change is told of");
+    }
+}
+
+#[tokio::test]
+async fn a_credential_knows_of_the_version_before_it() {
+    for ground in grounds().await {
+        let vault = ground.vault().await;
+        let put = async |value: &str, grace| {
+            vault.put(&name("coda/key"), &token(value).grace(grace), Expected::Anything).await.expect("put");
+            vault.credential(&spec()).await.expect("credential").earlier_until()
+        };
+        let grace = Duration::from_secs(60);
+        assert_eq!(put("s1", grace).await, None);
+        assert!(vault.earlier_credential(&spec()).await.expect("none").is_none());
+        assert_eq!(put("s2", grace).await, Some(ground.clock.now().plus(grace)));
+        let earlier = vault.earlier_credential(&spec()).await.expect("opened").expect("kept");
+        assert_eq!((header_of(&earlier), earlier.version()), ("Bearer s1".to_owned(), 1));
+        assert_eq!(put("s3", Duration::ZERO).await, None);
     }
 }
 
