@@ -127,6 +127,16 @@ words! {
         GrantRefresh = "grant.refresh",
         /// A grant was ended.
         GrantRevoke = "grant.revoke",
+        /// A person set out to another authorization server, to connect their account there.
+        ConnectionStart = "connection.start",
+        /// A person connected their account there, or failed to.
+        ConnectionCreate = "connection.create",
+        /// A person's access token there was refreshed.
+        ConnectionRefresh = "connection.refresh",
+        /// A person's grant there can be refreshed no more.
+        ConnectionBreak = "connection.break",
+        /// A person's grant there was given back.
+        ConnectionEnd = "connection.end",
         /// A used code or refresh token came again outside of what is allowed.
         Replay = "replay",
         /// A development bearer token was issued.

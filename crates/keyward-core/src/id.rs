@@ -67,54 +67,71 @@ id!(
     RequestId
 );
 
-/// The id of a configured MCP server: `[a-z0-9][a-z0-9_-]{0,62}`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServerId(std::sync::Arc<str>);
+macro_rules! configured_id {
+    ($(#[$doc:meta])* $name:ident, $invalid:ident, $noun:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(std::sync::Arc<str>);
 
-/// A server id that does not follow its grammar.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a server id has 1 to 63 characters a-z, 0-9, '-' and '_', the first a letter or digit")]
-pub struct InvalidServerId;
+        #[doc = concat!($noun, " id that does not follow its grammar.")]
+        #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+        #[error("{} id has 1 to 63 characters a-z, 0-9, '-' and '_', the first a letter or digit", $noun)]
+        pub struct $invalid;
 
-impl ServerId {
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::str::FromStr for ServerId {
-    type Err = InvalidServerId;
-
-    fn from_str(text: &str) -> Result<Self, InvalidServerId> {
-        let bytes = text.as_bytes();
-        let starts = bytes.first().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
-        let allowed = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
-        if starts && bytes.len() <= 63 && bytes.iter().all(allowed) {
-            Ok(Self(text.into()))
-        } else {
-            Err(InvalidServerId)
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-    }
+
+        impl std::str::FromStr for $name {
+            type Err = $invalid;
+
+            fn from_str(text: &str) -> Result<Self, $invalid> {
+                is_configured_id(text).then(|| Self(text.into())).ok_or($invalid)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(&self.0)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
 }
 
-impl Serialize for ServerId {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
+fn is_configured_id(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let starts = bytes.first().is_some_and(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
+    let allowed = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'_');
+    starts && bytes.len() <= 63 && bytes.iter().all(allowed)
 }
 
-impl fmt::Display for ServerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for ServerId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+configured_id!(
+    /// The id of a configured MCP server: `[a-z0-9][a-z0-9_-]{0,62}`.
+    ServerId,
+    InvalidServerId,
+    "a server"
+);
+configured_id!(
+    /// The id of a configured connection to another authorization server; the grammar is that of a [`ServerId`].
+    ConnectionId,
+    InvalidConnectionId,
+    "a connection"
+);
 
 #[cfg(test)]
 mod tests {

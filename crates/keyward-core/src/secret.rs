@@ -88,6 +88,8 @@ pub enum TokenKind {
     Session,
     /// A client's registration access token, `kwg_…` (RFC 7592 §3).
     Registration,
+    /// The `state` of an authorization request of Keyward's own, `kwo_…` (RFC 6749 §4.1.1).
+    State,
 }
 
 impl TokenKind {
@@ -101,6 +103,7 @@ impl TokenKind {
             Self::Invite => "kwi_",
             Self::Session => "kwb_",
             Self::Registration => "kwg_",
+            Self::State => "kwo_",
         }
     }
 }

@@ -34,12 +34,21 @@ pub enum Topic {
     SigningKeys,
     /// An account changed.
     Users,
+    /// A person's grant at another authorization server came, broke or ended.
+    UpstreamGrants,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 6] =
-        [Self::Revocations, Self::Bearers, Self::Clients, Self::Tokens, Self::SigningKeys, Self::Users];
+    pub const ALL: [Self; 7] = [
+        Self::Revocations,
+        Self::Bearers,
+        Self::Clients,
+        Self::Tokens,
+        Self::SigningKeys,
+        Self::Users,
+        Self::UpstreamGrants,
+    ];
 
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -49,6 +58,7 @@ impl Topic {
             Self::Tokens => "tokens",
             Self::SigningKeys => "signing_keys",
             Self::Users => "users",
+            Self::UpstreamGrants => "upstream_grants",
         }
     }
 

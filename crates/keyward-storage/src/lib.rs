@@ -31,6 +31,9 @@ pub mod sessions;
 pub mod signing_keys;
 pub mod token_versions;
 pub mod tokens;
+pub mod upstream_authorizations;
+pub mod upstream_clients;
+pub mod upstream_grants;
 pub mod users;
 
 pub use change::{ChangeFeed, Topic};

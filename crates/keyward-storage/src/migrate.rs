@@ -31,6 +31,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0003_audit_checkpoints.sql"),
         postgres: include_str!("../migrations/postgres/0003_audit_checkpoints.sql"),
     },
+    Migration {
+        version: 4,
+        name: "upstream grants",
+        sqlite: include_str!("../migrations/sqlite/0004_upstream_grants.sql"),
+        postgres: include_str!("../migrations/postgres/0004_upstream_grants.sql"),
+    },
 ];
 
 /// The schema version that this Keyward works with.

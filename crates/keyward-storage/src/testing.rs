@@ -59,7 +59,7 @@ fn sample(table: &str, column: &str, class: Class) -> Value {
     let id = "0190a3e0-0000-7000-8000-000000000001";
     match (table, column) {
         ("clients", "kind") => return "static".into(),
-        ("signing_keys" | "data_keys", "state") => return "active".into(),
+        ("signing_keys" | "data_keys" | "upstream_grants", "state") => return "active".into(),
         _ => {}
     }
     match class {
