@@ -50,7 +50,6 @@ mod cors;
 mod ended;
 mod oauth_error;
 mod parameters;
-mod sealed;
 pub mod sweep;
 
 #[cfg(test)]

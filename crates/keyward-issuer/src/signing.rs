@@ -17,12 +17,10 @@ use keyward_core::clock::{Clock, Timestamp};
 use keyward_storage::audit::AuditLog;
 use keyward_storage::signing_keys::{self, SigningKey, SigningKeyState};
 use keyward_storage::{Database, StorageError, Topic};
-use keyward_vault::{Place, Vault, VaultError};
+use keyward_vault::{Place, Sealed, Vault, VaultError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-
-use crate::sealed;
 
 const ALG: &str = "ES256";
 
@@ -160,7 +158,7 @@ impl NewKey {
         Ok(Self(SigningKey {
             alg: ALG.to_owned(),
             public_jwk: jwk.document(&kid).to_string(),
-            private: sealed::to_columns(sealed),
+            private: sealed.into_columns(),
             state: SigningKeyState::Active,
             created_at: now,
             retire_after: None,
@@ -205,7 +203,7 @@ async fn load(db: &Database, vault: &Vault, now: Timestamp) -> Result<(LiveKeys,
         public.push((key.kid.clone(), point_of(&jwk).ok_or_else(inconsistent)?));
         documents.push(jwk);
         if key.state == SigningKeyState::Active && active.is_none() {
-            let sealed = sealed::from_columns(key.private.clone()).ok_or_else(inconsistent)?;
+            let sealed = Sealed::from_columns(key.private.clone()).ok_or_else(inconsistent)?;
             let pkcs8 = vault.open_blob(&place(&key.kid), &sealed).await?;
             let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.expose_secret());
             active = Some((key.kid.clone(), pair.map_err(|_| inconsistent())?));

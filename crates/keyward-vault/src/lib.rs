@@ -1,6 +1,7 @@
 //! The key cabinet: tokens sealed to their place, the keys they are sealed with, and the stores they lie in.
 //!
-//! This room knows nothing of HTTP requests, of OAuth, or of who may use a token: whoever asks has been let through before.
+//! This room knows nothing of the requests that Keyward serves, or of who may use a token: whoever asks has been let through
+//! before. Only [`upstream`] speaks OAuth, as a client: a token that a person's grant keeps giving is kept where all others are.
 //! Values come in and go out as [`Secret`](keyward_core::secret::Secret), or as a [`Credential`] that can only be put
 //! into a call. In reading order:
 
@@ -20,6 +21,7 @@ mod secret_source;
 pub mod store;
 #[cfg(test)]
 mod testing;
+pub mod upstream;
 
 pub use cache::CacheTimes;
 pub use credential::{Credential, CredentialError, CredentialSpec, InvalidCredentialSpec};

@@ -63,10 +63,16 @@ impl Ground {
     }
 
     pub(crate) async fn vault_of_another_process_on(&self, stores: Vec<StoreKind>) -> Vault {
-        let db = self.fresh.open_again(self.clock()).await;
-        tokio::spawn(db.changes().watch());
+        let db = self.db_of_another_process().await;
         let stores = StoreConfig { stores, times: CacheTimes::default(), audit_required: true };
         Vault::open(db, self.root(), stores, self.clock(), Random::system(), self.audit.clone()).await.expect("vault")
+    }
+
+    /// The database, as another process has it.
+    pub(crate) async fn db_of_another_process(&self) -> Database {
+        let db = self.fresh.open_again(self.clock()).await;
+        tokio::spawn(db.changes().watch());
+        db
     }
 
     /// What the audit log says so far, the first record first.

@@ -12,15 +12,15 @@ use keyward_core::secret::{PlainToken, TokenHash, TokenKind};
 use keyward_storage::grants::{self, EndReason, Grant};
 use keyward_storage::refresh_tokens::{self, Used};
 use keyward_storage::{SealedColumns, StorageError, Topic, Transaction, users};
-use keyward_vault::Place;
+use keyward_vault::{Place, Sealed};
 
 use super::error::{InvalidGrant, TokenError};
 use super::issue::{Issued, answer, refresh_token_end};
 use crate::audit::About;
 use crate::client::Client;
 use crate::parameters::Parameters;
+use crate::resource;
 use crate::state::Issuer;
-use crate::{resource, sealed};
 
 pub(super) async fn exchange(
     issuer: &Issuer,
@@ -125,12 +125,12 @@ async fn use_up(
 async fn new_successor(issuer: &Issuer, of: &TokenHash) -> Result<(PlainToken, SealedColumns), TokenError> {
     let successor = PlainToken::generate(TokenKind::Refresh, &issuer.random)?;
     let sealed = issuer.vault.seal_blob(&place(of), successor.expose_secret().as_bytes()).await?;
-    Ok((successor, sealed::to_columns(sealed)))
+    Ok((successor, sealed.into_columns()))
 }
 
 async fn open_successor(issuer: &Issuer, of: &TokenHash, sealed: SealedColumns) -> Result<PlainToken, TokenError> {
     let inconsistent = || StorageError::Inconsistent { what: "refresh_tokens.successor_sealed" };
-    let sealed = sealed::from_columns(sealed).ok_or_else(inconsistent)?;
+    let sealed = Sealed::from_columns(sealed).ok_or_else(inconsistent)?;
     let opened = issuer.vault.open_blob(&place(of), &sealed).await?;
     let text = opened.expose_text().ok_or_else(inconsistent)?;
     Ok(PlainToken::parse(TokenKind::Refresh, text).ok_or_else(inconsistent)?)

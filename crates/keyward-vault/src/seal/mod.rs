@@ -1,5 +1,6 @@
 //! Sealing: AES-256-GCM bound to a typed place.
 
+mod columns;
 mod envelope;
 mod place;
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use keyward_core::id::UserId;
+use uuid::Uuid;
 
 use crate::name::TokenName;
 
@@ -47,6 +48,11 @@ impl Place {
     /// row's primary key as text.
     pub fn column(table: &'static str, column: &str, row: &str) -> Self {
         Self { table, service: column.to_owned(), key: row.to_owned(), owner: None, version: 0 }
+    }
+
+    /// The tokens of a person's grant at another authorization server.
+    pub fn upstream_grant(id: Uuid, owner: UserId, version: i64) -> Self {
+        Self { owner: Some(owner), version, ..Self::column("upstream_grants", "tokens", &id.to_string()) }
     }
 
     fn of_name(table: &'static str, name: &TokenName, version: i64) -> Self {

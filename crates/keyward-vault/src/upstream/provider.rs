@@ -1,0 +1,231 @@
+//! Finding a provider: by its endpoints, by its issuer's metadata, or from the resource that it protects.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::{Method, StatusCode};
+use keyward_core::clock::Timestamp;
+use keyward_outbound::OutboundError;
+use tokio::sync::Mutex;
+use url::Url;
+
+use super::Connection;
+use super::config::{AuthMethod, ProviderConfig};
+use super::metadata::{
+    self, InvalidMetadata, ResourceMetadata, ServerMetadata, endpoint, resource_documents, server_documents,
+};
+
+/// How long what was found is believed.
+const BELIEVED: Duration = Duration::from_secs(60 * 60);
+/// What an MCP server is asked with, to be told who protects it. No server does anything for it.
+const PING: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+
+/// A provider, found.
+#[derive(Debug)]
+pub(crate) struct Provider {
+    /// By which its registrations and grants are known: its issuer identifier, or the token endpoint where it has none.
+    pub(crate) issuer: String,
+    /// Whether `issuer` is what its answers would name it by (RFC 9207).
+    pub(crate) has_issuer: bool,
+    /// Whether an answer without that is refused.
+    pub(crate) iss_required: bool,
+    pub(crate) authorization_endpoint: Url,
+    pub(crate) token_endpoint: Url,
+    pub(crate) revocation_endpoint: Option<Url>,
+    pub(crate) registration_endpoint: Option<Url>,
+    auth_methods: Option<Vec<String>>,
+    /// The `resource` parameter (RFC 8707).
+    pub(crate) resource: Option<String>,
+    /// What to ask for where the configuration says nothing.
+    pub(crate) scopes: Vec<String>,
+}
+
+/// What was found, for as long as it is believed.
+#[derive(Default)]
+pub(super) struct ProviderCache(Mutex<Option<(Timestamp, Arc<Provider>)>>);
+
+/// A provider cannot be found.
+#[derive(Debug, thiserror::Error)]
+pub enum DiscoveryError {
+    /// A document cannot be had.
+    #[error("{url} cannot be fetched: {cause}")]
+    Fetch {
+        /// Where.
+        url: String,
+        /// Why.
+        cause: OutboundError,
+    },
+    /// There is none.
+    #[error("there is no metadata document at {url} (status {status})")]
+    Absent {
+        /// Where it was looked for last.
+        url: String,
+        /// What came instead.
+        status: u16,
+    },
+    /// It is none, or another's.
+    #[error("the metadata document at {url} is not used: {cause}")]
+    Invalid {
+        /// Where it is.
+        url: String,
+        /// Why.
+        cause: String,
+    },
+}
+
+impl Connection {
+    /// The provider, as found within the hour. Many at once look for it once.
+    pub(super) async fn provider(&self, now: Timestamp) -> Result<Arc<Provider>, DiscoveryError> {
+        let mut found = self.provider.0.lock().await;
+        if let Some((at, provider)) = &*found
+            && *at <= now
+            && now.since(*at) < BELIEVED
+        {
+            return Ok(Arc::clone(provider));
+        }
+        let provider = Arc::new(self.discover().await?);
+        *found = Some((now, Arc::clone(&provider)));
+        Ok(provider)
+    }
+
+    async fn discover(&self) -> Result<Provider, DiscoveryError> {
+        match &self.config.provider {
+            ProviderConfig::Endpoints { issuer, authorization_endpoint, token_endpoint, revocation_endpoint } => {
+                Ok(Provider {
+                    issuer: issuer.clone().unwrap_or_else(|| token_endpoint.to_string()),
+                    has_issuer: issuer.is_some(),
+                    iss_required: false,
+                    authorization_endpoint: authorization_endpoint.clone(),
+                    token_endpoint: token_endpoint.clone(),
+                    revocation_endpoint: revocation_endpoint.clone(),
+                    registration_endpoint: None,
+                    auth_methods: None,
+                    resource: None,
+                    scopes: Vec::new(),
+                })
+            }
+            ProviderConfig::Issuer(issuer) => {
+                let server = self.server_metadata(issuer).await?;
+                Ok(Provider::of(issuer.clone(), server))
+            }
+            ProviderConfig::Resource(resource) => self.discover_by_resource(resource).await,
+        }
+    }
+
+    async fn discover_by_resource(&self, resource: &Url) -> Result<Provider, DiscoveryError> {
+        let (found, scopes) = self.resource_metadata(resource).await?;
+        let server = self.server_metadata(&found.issuer).await?;
+        if server.s256 != Some(true) {
+            // MCP authorization, "Authorization Code Protection": a client must refuse.
+            return Err(DiscoveryError::Invalid { url: found.issuer, cause: InvalidMetadata::NoPkce.to_string() });
+        }
+        let mut scopes = match scopes {
+            Some(scopes) => scopes.split_ascii_whitespace().map(str::to_owned).collect(),
+            None => found.scopes_supported,
+        };
+        // Without it some servers give no refresh token, and the person would be asked again every hour.
+        let offline = "offline_access";
+        if server.scopes_supported.iter().any(|scope| scope == offline) && !scopes.iter().any(|scope| scope == offline)
+        {
+            scopes.push(offline.to_owned());
+        }
+        Ok(Provider { resource: Some(found.resource), scopes, ..Provider::of(found.issuer, server) })
+    }
+
+    /// By the challenge of the resource where it has one, else at the well-known places.
+    async fn resource_metadata(&self, resource: &Url) -> Result<(ResourceMetadata, Option<String>), DiscoveryError> {
+        let (named, scopes) = self.challenged(resource).await?;
+        let candidates = match named {
+            Some(url) => vec![url],
+            None => resource_documents(resource),
+        };
+        let (url, body) = self.first_document(candidates).await?;
+        let invalid = |cause: InvalidMetadata| DiscoveryError::Invalid { url: url.into(), cause: cause.to_string() };
+        Ok((ResourceMetadata::parse(&body, resource).map_err(invalid)?, scopes))
+    }
+
+    async fn challenged(&self, resource: &Url) -> Result<(Option<Url>, Option<String>), DiscoveryError> {
+        let headers = HeaderMap::from_iter([
+            (CONTENT_TYPE, HeaderValue::from_static("application/json")),
+            (ACCEPT, HeaderValue::from_static("application/json, text/event-stream")),
+        ]);
+        let sent = self.http.send(Method::POST, resource, headers, Bytes::from_static(PING)).await;
+        let response = match sent {
+            Ok(response) => response,
+            // A server that needs no token for this may answer with a stream that does not end.
+            Err(OutboundError::Deadline | OutboundError::TooLarge { .. }) => return Ok((None, None)),
+            Err(cause) => return Err(DiscoveryError::Fetch { url: resource.to_string(), cause }),
+        };
+        if response.status != StatusCode::UNAUTHORIZED {
+            return Ok((None, None));
+        }
+        let challenges = response.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+        let (named, scopes) =
+            challenges.map(metadata::challenge).find(|(named, _)| named.is_some()).unwrap_or_default();
+        Ok((named.and_then(|text| endpoint(&text, self.http_allowed())), scopes))
+    }
+
+    async fn server_metadata(&self, issuer: &str) -> Result<ServerMetadata, DiscoveryError> {
+        let base = endpoint(issuer, self.http_allowed());
+        let base = base.ok_or_else(|| DiscoveryError::Invalid {
+            url: super::words::tame(issuer).unwrap_or_default(),
+            cause: "the issuer is no https URL".to_owned(),
+        })?;
+        let (url, body) = self.first_document(server_documents(&base)).await?;
+        ServerMetadata::parse(&body, issuer, self.http_allowed())
+            .map_err(|cause| DiscoveryError::Invalid { url: url.into(), cause: cause.to_string() })
+    }
+
+    /// The first of these documents that is there.
+    async fn first_document(&self, candidates: Vec<Url>) -> Result<(Url, Bytes), DiscoveryError> {
+        let mut absent = None;
+        for url in candidates {
+            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+            let response = self.http.send(Method::GET, &url, headers, Bytes::new()).await;
+            let response = response.map_err(|cause| DiscoveryError::Fetch { url: url.to_string(), cause })?;
+            match response.status {
+                StatusCode::OK => return Ok((url, response.body)),
+                status => absent = Some(DiscoveryError::Absent { url: url.into(), status: status.as_u16() }),
+            }
+        }
+        Err(absent.unwrap_or(DiscoveryError::Absent { url: String::new(), status: 404 }))
+    }
+}
+
+impl Provider {
+    fn of(issuer: String, server: ServerMetadata) -> Self {
+        Self {
+            issuer,
+            has_issuer: true,
+            iss_required: server.iss_supported,
+            authorization_endpoint: server.authorization_endpoint,
+            token_endpoint: server.token_endpoint,
+            revocation_endpoint: server.revocation_endpoint,
+            registration_endpoint: server.registration_endpoint,
+            auth_methods: server.auth_methods,
+            resource: None,
+            scopes: Vec::new(),
+        }
+    }
+
+    /// How a client with or without a secret proves itself here.
+    pub(crate) fn auth_method(&self, has_secret: bool) -> AuthMethod {
+        let usable: &[AuthMethod] =
+            if has_secret { &[AuthMethod::Basic, AuthMethod::Post] } else { &[AuthMethod::None] };
+        usable.iter().copied().find(|method| self.takes(*method)).unwrap_or(usable[0])
+    }
+
+    /// What to register with (RFC 7591 §2): a secret where that is possible.
+    pub(crate) fn registration_method(&self) -> AuthMethod {
+        AuthMethod::ALL.into_iter().find(|method| self.takes(*method)).unwrap_or(AuthMethod::Basic)
+    }
+
+    fn takes(&self, method: AuthMethod) -> bool {
+        match &self.auth_methods {
+            Some(methods) => methods.iter().any(|name| name == method.as_str()),
+            None => method == AuthMethod::Basic,
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! A provider that answers by script: what real ones do only when they fail. Those that work are met by the end-to-end
+//! tests.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use url::form_urlencoded;
+
+/// One request that came.
+#[derive(Clone, Debug)]
+pub(super) struct Request {
+    pub(super) line: String,
+    pub(super) authorization: Option<String>,
+    pub(super) body: String,
+}
+
+impl Request {
+    /// A parameter of the form.
+    pub(super) fn parameter(&self, name: &str) -> Option<String> {
+        let mut pairs = form_urlencoded::parse(self.body.as_bytes());
+        pairs.find(|(own, _)| own == name).map(|(_, value)| value.into_owned())
+    }
+}
+
+/// What to answer.
+#[derive(Clone, Debug)]
+pub(super) enum Reply {
+    Json(u16, String),
+    /// Nothing: the connection is closed.
+    HangUp,
+}
+
+#[derive(Clone)]
+pub(super) struct StandIn {
+    pub(super) url: String,
+    seen: Arc<Mutex<Vec<Request>>>,
+    script: Arc<Mutex<VecDeque<Reply>>>,
+}
+
+impl StandIn {
+    pub(super) async fn start() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("an address"));
+        let this = Self { url, seen: Arc::default(), script: Arc::default() };
+        let server = this.clone();
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                let server = server.clone();
+                tokio::spawn(async move { server.answer(connection).await });
+            }
+        });
+        this
+    }
+
+    /// What the next request that is for no document gets; without a script it gets tokens that count up.
+    pub(super) fn will(&self, reply: Reply) {
+        self.script.lock().expect("script").push_back(reply);
+    }
+
+    /// The requests of one path so far.
+    pub(super) fn seen(&self, path: &str) -> Vec<Request> {
+        let line = format!("POST {path} ");
+        self.seen.lock().expect("seen").iter().filter(|request| request.line.starts_with(&line)).cloned().collect()
+    }
+
+    async fn answer(&self, mut connection: TcpStream) {
+        let Some(request) = read(&mut connection).await else { return };
+        let is_document = request.line.contains("/.well-known/");
+        let count = {
+            let mut seen = self.seen.lock().expect("seen");
+            seen.push(request.clone());
+            seen.iter().filter(|request| request.line.starts_with("POST /token ")).count()
+        };
+        let scripted = if is_document { None } else { self.script.lock().expect("script").pop_front() };
+        let reply = scripted.unwrap_or_else(|| self.usual(&request, count));
+        let Reply::Json(status, body) = reply else { return };
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        let _ = connection.write_all(answer.as_bytes()).await;
+    }
+
+    fn usual(&self, request: &Request, count: usize) -> Reply {
+        let url = &self.url;
+        if request.line.contains("/.well-known/oauth-authorization-server ") {
+            return Reply::Json(
+                200,
+                serde_json::json!({
+                    "issuer": url,
+                    "authorization_endpoint": format!("{url}/authorize"),
+                    "token_endpoint": format!("{url}/token"),
+                    "revocation_endpoint": format!("{url}/revoke"),
+                    "registration_endpoint": format!("{url}/register"),
+                    "authorization_response_iss_parameter_supported": true,
+                    "code_challenge_methods_supported": ["S256"],
+                })
+                .to_string(),
+            );
+        }
+        if request.line.contains(" /register ") {
+            return Reply::Json(201, r#"{"client_id":"registered","client_secret":"its secret"}"#.to_owned());
+        }
+        if request.line.contains(" /revoke ") {
+            return Reply::Json(200, "{}".to_owned());
+        }
+        Reply::Json(200, tokens(count))
+    }
+}
+
+/// Tokens number `count`, for a hundred seconds.
+fn tokens(count: usize) -> String {
+    let (access, refresh) = (format!("access-{count}"), format!("refresh-{count}"));
+    serde_json::json!({ "access_token": access, "refresh_token": refresh, "token_type": "Bearer", "expires_in": 100 })
+        .to_string()
+}
+
+async fn read(connection: &mut TcpStream) -> Option<Request> {
+    let mut bytes = Vec::new();
+    let head_end = loop {
+        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
+            break at + 4;
+        }
+        if connection.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8_lossy(&bytes[..head_end]).into_owned();
+    let header = |name: &str| {
+        let mut lines = head.lines().skip(1).filter_map(|line| line.split_once(": "));
+        lines.find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.to_owned())
+    };
+    let length = header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    while bytes.len() < head_end + length {
+        if connection.read_buf(&mut bytes).await.ok()? == 0 {
+            return None;
+        }
+    }
+    Some(Request {
+        line: head.lines().next().unwrap_or_default().to_owned(),
+        authorization: header("authorization"),
+        body: String::from_utf8_lossy(&bytes[head_end..]).into_owned(),
+    })
+}
