@@ -91,6 +91,12 @@ words! {
         TokenOpen = "token.open",
         /// A token was stored or a new version of it.
         TokenPut = "token.put",
+        /// A new version of a token was stored in the place of the current one.
+        TokenRotate = "token.rotate",
+        /// Earlier versions of tokens, whose grace had ended, were destroyed.
+        TokenSweep = "token.sweep",
+        /// Somebody was reminded that a token ends soon.
+        TokenRemind = "token.remind",
         /// A token was shown to an operator.
         TokenReveal = "token.reveal",
         /// A token was deleted.

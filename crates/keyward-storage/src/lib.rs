@@ -29,6 +29,7 @@ pub mod passwords;
 pub mod refresh_tokens;
 pub mod sessions;
 pub mod signing_keys;
+pub mod token_upkeep;
 pub mod token_versions;
 pub mod tokens;
 pub mod upstream_authorizations;

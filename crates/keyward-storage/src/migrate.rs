@@ -37,6 +37,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0004_upstream_grants.sql"),
         postgres: include_str!("../migrations/postgres/0004_upstream_grants.sql"),
     },
+    Migration {
+        version: 5,
+        name: "token upkeep",
+        sqlite: include_str!("../migrations/sqlite/0005_token_upkeep.sql"),
+        postgres: include_str!("../migrations/postgres/0005_token_upkeep.sql"),
+    },
 ];
 
 /// The schema version that this Keyward works with.

@@ -94,6 +94,29 @@ pub async fn list(db: &Database) -> Result<Vec<TokenRow>, StorageError> {
     db.query(sql, &[]).await?.iter().map(read).collect()
 }
 
+/// A token that ends.
+#[derive(Clone, Debug)]
+pub struct Expiring {
+    /// The service.
+    pub service_id: String,
+    /// The name within the service.
+    pub token_key: String,
+    /// Whose it is: empty when shared, else the id of a user.
+    pub owner: String,
+    /// When the service ends it.
+    pub expires_at: Timestamp,
+}
+
+/// The tokens that end by `until`.
+pub async fn expiring(db: &Database, until: Timestamp) -> Result<Vec<Expiring>, StorageError> {
+    let sql = "SELECT service_id, token_key, owner, expires_at FROM tokens WHERE expires_at <= $1
+        ORDER BY service_id, token_key, owner";
+    let read = |row: &Row| {
+        Ok(Expiring { service_id: row.get(0)?, token_key: row.get(1)?, owner: row.get(2)?, expires_at: row.get(3)? })
+    };
+    db.query(sql, params![until]).await?.iter().map(read).collect()
+}
+
 /// Stores a token where there is none; whether it was stored.
 pub async fn insert(transaction: &mut Transaction, row: &TokenRow) -> Result<bool, StorageError> {
     let sql =

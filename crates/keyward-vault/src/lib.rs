@@ -7,13 +7,17 @@
 
 mod cache;
 mod credential;
+mod upkeep;
 mod vault;
 
+mod check;
 mod environment;
 mod error;
 mod fingerprint;
+mod hook;
 pub mod infisical;
 pub mod key;
+mod label;
 mod name;
 mod openbao;
 mod seal;
@@ -24,15 +28,19 @@ mod testing;
 pub mod upstream;
 
 pub use cache::CacheTimes;
+pub use check::{CheckError, TokenCheck};
 pub use credential::{Credential, CredentialError, CredentialSpec, InvalidCredentialSpec};
 pub use environment::Environment;
 pub use error::VaultError;
+pub use hook::{Hook, HookError, HookKind, HookRunner, InvalidAnswer, NewValue};
 pub use infisical::{InfisicalConfig, InfisicalError};
 pub use key::{RootKey, RootKeyId};
+pub use label::{InvalidLabel, Label};
 pub use name::{InvalidTokenName, TokenName};
 pub use openbao::{OpenBaoAuth, OpenBaoConfig, OpenBaoError};
 pub use seal::{InvalidKeyId, InvalidSealed, KeyId, Place, SealFailed, Sealed};
 pub use secret_source::{SecretSource, SecretSourceError};
 pub use store::openbao::OpenBaoStoreConfig;
 pub use store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
+pub use upkeep::{Reminders, RotationError, RotationRule, Upkeep};
 pub use vault::{Move, MoveOutcome, Moved, StoreConfig, StoreKind, Vault};

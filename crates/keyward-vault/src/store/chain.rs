@@ -1,5 +1,7 @@
 //! Several stores as one: the first that has a token answers.
 
+use keyward_core::clock::Timestamp;
+
 use super::{Expected, NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
 use crate::error::VaultError;
 use crate::name::TokenName;
@@ -85,6 +87,7 @@ impl TokenStore for ChainStore {
             Ok(Vec::new())
         })
     }
+
     /// Of the store that has the token: another's earlier version is another token's.
     fn earlier<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
         Box::pin(async move {
@@ -94,6 +97,34 @@ impl TokenStore for ChainStore {
                 }
             }
             Ok(None)
+        })
+    }
+
+    fn entry<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<TokenEntry>> {
+        Box::pin(async move {
+            for store in &self.0 {
+                if let Some(entry) = store.entry(name).await? {
+                    return Ok(Some(entry));
+                }
+            }
+            Ok(None)
+        })
+    }
+
+    fn expiring(&self, until: Timestamp) -> StoreFuture<'_, Vec<(TokenName, Timestamp)>> {
+        Box::pin(async move {
+            let mut all = Vec::new();
+            for store in &self.0 {
+                for (name, end) in store.expiring(until).await? {
+                    // Only of the store that answers for the token.
+                    if self.entry(&name).await?.is_some_and(|entry| entry.expires_at == Some(end)) {
+                        all.push((name, end));
+                    }
+                }
+            }
+            all.sort();
+            all.dedup();
+            Ok(all)
         })
     }
 

@@ -159,6 +159,17 @@ pub trait TokenStore: Send + Sync {
     fn earlier<'a>(&'a self, _name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
         Box::pin(async { Ok(None) })
     }
+    /// One token as listings show it.
+    fn entry<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<TokenEntry>> {
+        Box::pin(async move { Ok(self.list().await?.into_iter().find(|entry| entry.name == *name)) })
+    }
+    /// The tokens that the service ends by `until`, and when.
+    fn expiring(&self, until: Timestamp) -> StoreFuture<'_, Vec<(TokenName, Timestamp)>> {
+        Box::pin(async move {
+            let ends = |entry: TokenEntry| Some((entry.name, entry.expires_at.filter(|end| *end <= until)?));
+            Ok(self.list().await?.into_iter().filter_map(ends).collect())
+        })
+    }
     /// Destroys the versions whose grace has ended; how many there were.
     fn sweep(&self) -> StoreFuture<'_, u64> {
         Box::pin(async { Ok(0) })

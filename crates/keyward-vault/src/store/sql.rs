@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use keyward_core::clock::Clock;
+use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::id::{UserId, uuid_v7};
 use keyward_core::random::Random;
 use keyward_core::secret::Secret;
@@ -238,6 +238,19 @@ impl TokenStore for SqlStore {
         Box::pin(self.read_earlier(name))
     }
 
+    fn entry<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<TokenEntry>> {
+        Box::pin(async { Ok(self.find(name).await?.and_then(entry)) })
+    }
+
+    fn expiring(&self, until: Timestamp) -> StoreFuture<'_, Vec<(TokenName, Timestamp)>> {
+        Box::pin(async move {
+            let rows = tokens::expiring(&self.db, until).await?;
+            let named =
+                |row: tokens::Expiring| Some((name_of(&row.service_id, &row.token_key, &row.owner)?, row.expires_at));
+            Ok(rows.into_iter().filter_map(named).filter(|(name, _)| !name.is_own()).collect())
+        })
+    }
+
     fn sweep(&self) -> StoreFuture<'_, u64> {
         Box::pin(async {
             let mut transaction = self.db.begin("destroy earlier versions of tokens").await?;
@@ -260,11 +273,14 @@ fn sealed_of(key_id: &str, iv: &[u8], tag: &[u8], ciphertext: Vec<u8>) -> Option
     Some(Sealed { key_id: key_id.parse().ok()?, iv: iv.try_into().ok()?, tag: tag.try_into().ok()?, ciphertext })
 }
 
+fn name_of(service: &str, key: &str, owner: &str) -> Option<TokenName> {
+    let owner = if owner.is_empty() { None } else { Some(owner.parse::<UserId>().ok()?) };
+    TokenName::from_parts(service, key, owner).ok()
+}
+
 /// `None` for Keyward's own secrets. A row whose name somebody has made unreadable is told of and does not hide the others.
 fn entry(row: TokenRow) -> Option<TokenEntry> {
-    let owner = if row.owner.is_empty() { Some(None) } else { row.owner.parse::<UserId>().ok().map(Some) };
-    let name = owner.and_then(|owner| TokenName::from_parts(&row.service_id, &row.token_key, owner).ok());
-    let Some(name) = name else {
+    let Some(name) = name_of(&row.service_id, &row.token_key, &row.owner) else {
         tracing::warn!(row = %row.id, "a row of the table tokens has a name that Keyward never wrote");
         return None;
     };

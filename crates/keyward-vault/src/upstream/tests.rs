@@ -139,9 +139,9 @@ fn credential_of(connections: &Connections) -> GrantCredential {
 }
 
 fn text(credential: &crate::Credential) -> String {
-    let mut headers = http::HeaderMap::new();
-    credential.apply(&mut headers);
-    headers[AUTHORIZATION].to_str().expect("text").to_owned()
+    let mut request = http::Request::new(());
+    credential.apply(&mut request).expect("it fits");
+    request.headers()[AUTHORIZATION].to_str().expect("text").to_owned()
 }
 
 #[tokio::test]

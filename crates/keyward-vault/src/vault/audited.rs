@@ -2,6 +2,8 @@
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 
+use serde_json::Value;
+
 use super::Vault;
 use crate::error::VaultError;
 use crate::name::TokenName;
@@ -31,13 +33,29 @@ impl Vault {
             return done;
         }
         let unrecorded = match action {
-            Action::TokenPut | Action::TokenDelete => VaultError::Unrecorded,
+            Action::TokenPut | Action::TokenRotate | Action::TokenDelete => VaultError::Unrecorded,
             _ => VaultError::AuditUnavailable,
         };
         match self.0.audit.record_durably(event).await {
             Ok(()) => done,
             Err(_) => done.and(Err(unrecorded)),
         }
+    }
+
+    /// Records what was done about a token besides opening or changing it, or why it was not.
+    pub(crate) fn note(&self, action: Action, name: &TokenName, done: Result<serde_json::Map<String, Value>, String>) {
+        let (result, mut detail) = match done {
+            Ok(detail) => (AuditResult::Ok, detail),
+            Err(reason) => (AuditResult::Failed, [("reason".to_owned(), reason.into())].into_iter().collect()),
+        };
+        if let Some(owner) = name.owner() {
+            detail.insert("owner".to_owned(), owner.to_string().into());
+        }
+        let mut event = AuditEvent::new(self.0.clock.now(), action, result);
+        event.service_id = Some(name.service().to_owned());
+        event.token_key = Some(name.key().to_owned());
+        event.detail = Some(Value::Object(detail).to_string());
+        self.0.audit.record(event);
     }
 
     /// Records that another room's sealed column did not open.

@@ -9,9 +9,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use aws_lc_rs::hmac;
-use keyward_core::audit::Action;
-use keyward_core::clock::Clock;
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::secret::Secret;
+use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
 
 pub use r#move::{Move, MoveOutcome, Moved};
@@ -26,6 +27,7 @@ use crate::name::TokenName;
 use crate::seal::{Place, Sealed};
 use crate::store::sql::SqlStore;
 use crate::store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
+use crate::upkeep::BRIEFLY;
 
 /// The key cabinet. Clones are handles to the same one.
 #[derive(Clone)]
@@ -62,6 +64,13 @@ impl Vault {
         self.audited(Action::TokenPut, name, done, |version| Some(*version)).await
     }
 
+    /// Puts a new version in the place of `current`, and records it as a rotation.
+    pub async fn rotate(&self, name: &TokenName, token: &NewToken, current: i64) -> Result<i64, VaultError> {
+        let done = self.store_of(name).put(name, token, Expected::Version(current)).await;
+        self.0.cache.invalidate();
+        self.audited(Action::TokenRotate, name, done, |version| Some(*version)).await
+    }
+
     /// Deletes a token with all its versions; whether there was one.
     pub async fn delete(&self, name: &TokenName) -> Result<bool, VaultError> {
         let done = self.store_of(name).delete(name).await;
@@ -92,9 +101,33 @@ impl Vault {
         }
     }
 
+    /// A token as listings show it.
+    pub async fn entry(&self, name: &TokenName) -> Result<Option<TokenEntry>, VaultError> {
+        self.store_of(name).entry(name).await
+    }
+
+    /// The tokens that their services end by `until`, and when.
+    pub async fn expiring(&self, until: Timestamp) -> Result<Vec<(TokenName, Timestamp)>, VaultError> {
+        self.0.store.expiring(until).await
+    }
+
     /// Destroys the versions whose grace has ended; how many there were.
     pub async fn sweep(&self) -> Result<u64, VaultError> {
-        self.0.store.sweep().await
+        let destroyed = self.0.store.sweep().await?;
+        if destroyed > 0 {
+            let mut event = AuditEvent::new(self.0.clock.now(), Action::TokenSweep, AuditResult::Ok);
+            event.detail = Some(serde_json::json!({ "versions": destroyed }).to_string());
+            self.0.audit.record(event);
+        }
+        Ok(destroyed)
+    }
+
+    /// The same, unless another process is at it.
+    pub(crate) async fn sweep_once(&self) -> Result<u64, VaultError> {
+        match self.database().lock("sweep tokens", BRIEFLY).await? {
+            Some(_one_at_a_time) => self.sweep().await,
+            None => Ok(0),
+        }
     }
 
     /// Seals a value that another room keeps in a table of its own.
@@ -120,6 +153,14 @@ impl Vault {
     #[cfg(test)]
     pub(crate) fn sql_store(&self) -> SqlStore {
         self.0.own.clone()
+    }
+
+    pub(crate) fn database(&self) -> &Database {
+        self.0.own.database()
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     fn store_of(&self, name: &TokenName) -> &dyn TokenStore {
