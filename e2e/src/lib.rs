@@ -20,4 +20,5 @@ pub mod oauth;
 
 pub mod client;
 pub mod conformance;
+pub mod infisical;
 pub mod upstream;

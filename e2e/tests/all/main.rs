@@ -18,6 +18,8 @@ mod gateway_upstream;
 mod oauth_bad_input;
 mod token_bad_input;
 
+mod infisical;
+
 mod account_page;
 mod backup;
 mod demo;
