@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use keyward_core::clock::Clock;
+use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::scope::ScopeHierarchy;
 
 use crate::cache::{Accepted, Generation, Refused, Slot, TokenCache};
@@ -102,7 +102,7 @@ impl Verifier {
         let now = self.clock.now();
         if let Some(refused) = self.cache.refused(&slot)
             && refused.rules == generation.rules
-            && now < refused.until
+            && is_ahead(refused.until, self.config.refused_for, now)
         {
             return Err(refused.error);
         }
@@ -136,7 +136,8 @@ impl Verifier {
     fn recall(&self, slot: &Slot<'_>) -> Option<Arc<Principal>> {
         let accepted = self.cache.accepted(slot)?;
         let generation = self.generation();
-        if accepted.generation.rules != generation.rules || self.clock.now() >= accepted.until {
+        let holds = is_ahead(accepted.until, self.config.accepted_for, self.clock.now());
+        if accepted.generation.rules != generation.rules || !holds {
             return None;
         }
         if accepted.generation.revocations != generation.revocations {
@@ -172,6 +173,11 @@ impl Verifier {
             revocations: self.config.revocations.version(),
         }
     }
+}
+
+/// Whether `end` is still to come, and by no more than `most`: further off, the clock was set back since it was set.
+fn is_ahead(end: Timestamp, most: Duration, now: Timestamp) -> bool {
+    now < end && end.since(now) <= most
 }
 
 #[cfg(test)]

@@ -57,8 +57,10 @@ impl RegistrationLimit {
 
 impl Bucket {
     fn after_one(&self, level: Option<Level>, now: Timestamp) -> Result<Level, Duration> {
-        let full_at = level.map_or(now, |level| level.full_at.max(now)).plus(self.refill_every);
         let allowed = self.refill_every * self.size;
+        // More than the bucket ever lacks means that the clock was set back.
+        let level = level.filter(|level| level.full_at.since(now) <= allowed);
+        let full_at = level.map_or(now, |level| level.full_at.max(now)).plus(self.refill_every);
         let missing = full_at.since(now);
         if missing > allowed { Err(missing - allowed) } else { Ok(Level { full_at }) }
     }
@@ -80,6 +82,15 @@ mod tests {
         limit.take(Some(IpAddr::from([192, 0, 2, 2])), now).expect("another address");
         limit.take(flooding, now.plus(Duration::from_secs(10))).expect("refilled by one");
         assert!(limit.take(flooding, now.plus(Duration::from_secs(10))).is_err());
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_locks_nobody_out() {
+        let limit = RegistrationLimit::default();
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let address = Some(IpAddr::from([192, 0, 2, 1]));
+        limit.take(address, now).expect("within the bucket");
+        limit.take(address, now.minus(Duration::from_secs(86_400))).expect("a day earlier");
     }
 
     #[test]

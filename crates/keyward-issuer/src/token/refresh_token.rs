@@ -4,6 +4,8 @@
 //! token that was just used gets the very successor that it got before, for a short grace. After that its return means
 //! that somebody else holds a copy, and the whole family ends.
 
+use std::time::Duration;
+
 use axum::response::Response;
 use keyward_core::audit::{Action, AuditResult};
 use keyward_core::clock::Timestamp;
@@ -116,10 +118,18 @@ async fn use_up(
     }
     let stored = refresh_tokens::find_within(tx, presented).await?;
     Ok(match stored.and_then(|stored| stored.used) {
-        Some(used) if now.since(used.at) <= issuer.config.lifetimes.refresh_grace => Outcome::Repeated(used.successor),
+        Some(used) if is_within(issuer.config.lifetimes.refresh_grace, used.at, now) => {
+            Outcome::Repeated(used.successor)
+        }
         Some(_) => Outcome::Replayed,
         None => Outcome::Ended,
     })
+}
+
+/// On either side of the moment, since the clock may have been set back meanwhile: by a little, which happens, or by so
+/// much that the grace would last until it has caught up.
+fn is_within(grace: Duration, moment: Timestamp, now: Timestamp) -> bool {
+    now.since(moment) <= grace && moment.since(now) <= grace
 }
 
 async fn new_successor(issuer: &Issuer, of: &TokenHash) -> Result<(PlainToken, SealedColumns), TokenError> {

@@ -1,5 +1,6 @@
 //! What is remembered, for how long, and what makes it forgotten.
 
+use keyward_core::clock::Timestamp;
 use keyward_core::id::GrantId;
 use serde_json::json;
 
@@ -80,6 +81,19 @@ async fn a_look_is_taken_anew_from_time_to_time() {
     world.clock.advance(Duration::from_secs(1));
     assert!(!world.cached(&token));
     assert!(world.verify(&token).await.is_ok() && world.cached(&token));
+}
+
+#[tokio::test]
+async fn what_was_remembered_before_the_clock_was_set_back_is_forgotten() {
+    let signer = es256();
+    let world = World::new(vec![issuer(ISSUER, &[&signer])]);
+    let (good, ended) = (signer.token(), signer.token_with("exp", (NOW - 100).into()));
+    assert!(world.verify(&good).await.is_ok() && world.cached(&good));
+    assert_eq!(world.verify(&ended).await, Err(TokenError::Expired));
+    world.clock.set(Timestamp::from_seconds(NOW - 86_400));
+    assert!(!world.cached(&good), "it would serve for as long as the clock takes to catch up");
+    assert_eq!(world.verify(&good).await, Err(TokenError::NotYetValid));
+    assert_eq!(world.verify(&ended).await, Err(TokenError::NotYetValid));
 }
 
 #[tokio::test]
