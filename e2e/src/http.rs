@@ -324,7 +324,14 @@ fn parse_head(received: &[u8]) -> Result<Option<Head>> {
 
 fn read_some(connection: &mut TcpStream) -> Result<Vec<u8>> {
     let mut part = vec![0; 16 * 1024];
-    match connection.read(&mut part) {
+    let read = loop {
+        match connection.read(&mut part) {
+            // A signal to this process is no word from the other side.
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            read => break read,
+        }
+    };
+    match read {
         Ok(length) => part.truncate(length),
         Err(error) if error.kind() == ErrorKind::ConnectionReset => part.clear(),
         Err(error) => return Err(error).context("no more came"),

@@ -14,6 +14,8 @@ pub mod configuration;
 pub mod keyward;
 pub mod person;
 pub mod postgres;
+pub mod postgres_server;
+pub mod small_disk;
 
 pub mod jwt;
 pub mod oauth;

@@ -10,8 +10,9 @@ use crate::command::{self, command, find, succeeds};
 use crate::postgres::{self, Postgres};
 use crate::{node, python};
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     Tool { name: "Chromium", packages: &["chromium"], is_there: chromium_is_there },
+    Tool { name: "libfaketime", packages: &["libfaketime"], is_there: faketime_is_there },
     Tool { name: "PostgreSQL", packages: &["postgresql"], is_there: postgres::is_there },
     Tool {
         name: "Node.js with npm",
@@ -71,4 +72,9 @@ fn chromium_is_there() -> bool {
 
 fn python_is_there() -> bool {
     succeeds(&mut command("python3", ["-c", "import ensurepip, venv"]))
+}
+
+fn faketime_is_there() -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten().flatten();
+    folders.into_iter().any(|folder| folder.path().join("faketime/libfaketimeMT.so.1").is_file())
 }

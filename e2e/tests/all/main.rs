@@ -26,3 +26,8 @@ mod demo;
 mod restart;
 mod secrets_in_output;
 mod startup;
+mod survival_clock;
+mod survival_disk;
+mod survival_migration;
+mod survival_postgres;
+mod survival_tampering;

@@ -18,8 +18,14 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) fn new(configuration: Configuration) -> Result<Self> {
+        Self::with(configuration, |_| Ok(()))
+    }
+
+    /// The same, with something done before its first command.
+    pub(crate) fn with(configuration: Configuration, prepare: impl FnOnce(&mut Keyward) -> Result<()>) -> Result<Self> {
         let notes = Notes::start()?;
         let mut keyward = Keyward::configured(&before(&notes, configuration))?;
+        prepare(&mut keyward)?;
         keyward.put_token("notes/api_token", SERVICE_TOKEN)?;
         keyward.start()?;
         Ok(Self { keyward, notes })
