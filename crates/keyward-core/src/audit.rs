@@ -107,6 +107,14 @@ words! {
         KeyCreate = "key.create",
         /// A key that access tokens are signed with was made.
         SigningKeyCreate = "signing_key.create",
+        /// A new data key took the place of the one before, and rows were sealed anew.
+        KeyRotate = "key.rotate",
+        /// The data keys were wrapped with another root key.
+        KeyRewrap = "key.rewrap",
+        /// The data keys were written into a recovery file.
+        KeyExport = "key.export",
+        /// The data keys were taken from a recovery file.
+        KeyRestore = "key.restore",
         /// A one-time link was made.
         UserInvite = "user.invite",
         /// An account was made.

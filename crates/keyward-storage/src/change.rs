@@ -30,6 +30,8 @@ pub enum Topic {
     Clients,
     /// A token of the cabinet was written or deleted.
     Tokens,
+    /// A data key came, went or changed its state.
+    DataKeys,
     /// A signing key came or went.
     SigningKeys,
     /// An account changed.
@@ -40,11 +42,12 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Revocations,
         Self::Bearers,
         Self::Clients,
         Self::Tokens,
+        Self::DataKeys,
         Self::SigningKeys,
         Self::Users,
         Self::UpstreamGrants,
@@ -56,6 +59,7 @@ impl Topic {
             Self::Bearers => "bearers",
             Self::Clients => "clients",
             Self::Tokens => "tokens",
+            Self::DataKeys => "data_keys",
             Self::SigningKeys => "signing_keys",
             Self::Users => "users",
             Self::UpstreamGrants => "upstream_grants",

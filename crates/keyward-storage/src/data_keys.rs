@@ -86,6 +86,35 @@ pub async fn reserve(db: &Database, key_id: &str, count: i64, limit: i64) -> Res
     Ok(db.execute(sql, params![key_id, count, limit.saturating_sub(count)]).await? == 1)
 }
 
+/// Puts another wrapping in the place of the one in `row`; whether that was still there.
+pub async fn rewrap(
+    transaction: &mut Transaction,
+    row: &DataKeyRow,
+    wrapped_key: &[u8],
+    wrapped_by: &str,
+) -> Result<bool, StorageError> {
+    let sql = "UPDATE data_keys SET wrapped_key = $2, wrapped_by = $3 WHERE key_id = $1 AND wrapped_key = $4";
+    let params = params![&row.key_id, wrapped_key, wrapped_by, row.wrapped_key.as_slice()];
+    Ok(transaction.execute(sql, params).await? == 1)
+}
+
+/// The key that an unfinished rotation seals with; `None` when none is under way.
+pub async fn rotation(db: &Database) -> Result<Option<String>, StorageError> {
+    db.query_opt("SELECT target FROM key_rotation", &[]).await?.map(|row| row.get(0)).transpose()
+}
+
+/// Notes that a rotation to `key_id` is under way.
+pub async fn begin_rotation(transaction: &mut Transaction, key_id: &str, at: Timestamp) -> Result<(), StorageError> {
+    let sql = "INSERT INTO key_rotation (id, target, started_at) VALUES (1, $1, $2)
+        ON CONFLICT (id) DO UPDATE SET target = excluded.target, started_at = excluded.started_at";
+    transaction.execute(sql, params![key_id, at]).await.map(drop)
+}
+
+/// Notes that no rotation is under way any more.
+pub async fn end_rotation(transaction: &mut Transaction) -> Result<(), StorageError> {
+    transaction.execute("DELETE FROM key_rotation", &[]).await.map(drop)
+}
+
 fn read(row: &Row) -> Result<DataKeyRow, StorageError> {
     Ok(DataKeyRow {
         key_id: row.get(0)?,

@@ -27,6 +27,7 @@ pub mod invites;
 pub mod login_failures;
 pub mod passwords;
 pub mod refresh_tokens;
+pub mod sealed_rows;
 pub mod sessions;
 pub mod signing_keys;
 pub mod token_upkeep;

@@ -43,6 +43,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0005_token_upkeep.sql"),
         postgres: include_str!("../migrations/postgres/0005_token_upkeep.sql"),
     },
+    Migration {
+        version: 6,
+        name: "key rotation",
+        sqlite: include_str!("../migrations/sqlite/0006_key_rotation.sql"),
+        postgres: include_str!("../migrations/postgres/0006_key_rotation.sql"),
+    },
 ];
 
 /// The schema version that this Keyward works with.

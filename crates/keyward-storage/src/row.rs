@@ -21,6 +21,11 @@ impl Row {
         self.0
     }
 
+    /// The columns from `first` up to `end`, as they are.
+    pub(crate) fn values(&self, first: usize, end: usize) -> Result<Vec<Value>, StorageError> {
+        self.0.get(first..end).map(<[Value]>::to_vec).ok_or(StorageError::Column { index: end })
+    }
+
     /// The column at `index`, from 0.
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T, StorageError> {
         let value = self.0.get(index).ok_or(StorageError::Column { index })?;

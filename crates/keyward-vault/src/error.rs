@@ -3,7 +3,7 @@
 use keyward_storage::StorageError;
 
 use crate::infisical::InfisicalError;
-use crate::key::RootKeyId;
+use crate::key::WrapError;
 use crate::key::file::KeyFileError;
 use crate::name::TokenName;
 use crate::openbao::OpenBaoError;
@@ -62,7 +62,7 @@ pub enum VaultError {
         /// The root key that the data keys were wrapped with.
         expected: String,
         /// The root key that was given.
-        found: RootKeyId,
+        found: String,
         /// Where it was found.
         origin: String,
     },
@@ -71,6 +71,21 @@ pub enum VaultError {
     DataKeyDamaged {
         /// The data key.
         key_id: String,
+    },
+    /// The key provider did not do its part.
+    #[error(transparent)]
+    KeyProvider(#[from] WrapError),
+    /// Data keys are being rotated, wrapped anew or restored by another process.
+    #[error("another process is changing the data keys of this database; wait for it to end")]
+    KeysBusy,
+    /// The data keys changed again and again while they were being wrapped.
+    #[error("the data keys were changed by others meanwhile; nothing was changed here: try again")]
+    KeysChanged,
+    /// The data keys are wrapped with this key already.
+    #[error("the data keys are wrapped with {id} already; name another key to wrap them with")]
+    SameRootKey {
+        /// The root key.
+        id: String,
     },
     /// There is no usable data key, and none could be made.
     #[error("there is no data key to seal with")]

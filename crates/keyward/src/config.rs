@@ -61,6 +61,9 @@ pub(crate) struct Config {
     pub(crate) token_store: TokenStore,
     /// The root key that opens the cabinet. Without it the sealed tokens are lost: keep a copy elsewhere.
     pub(crate) keys: Keys,
+    /// The root key that is to be next: `keyward key rotate --root` wraps the data keys with it. From then on it opens the
+    /// cabinet in the place of the one in `[keys]`.
+    pub(crate) next_keys: Option<Keys>,
     /// The authorization server: who logs people in and issues tokens, and how long these last.
     pub(crate) issuer: Issuer,
     /// Authorization servers elsewhere whose access tokens are taken too.

@@ -4,6 +4,7 @@ pub(crate) mod audit;
 pub(crate) mod cabinet;
 pub(crate) mod gateway;
 pub(crate) mod issuer;
+pub(crate) mod keys;
 pub(crate) mod layout;
 pub(crate) mod rooms;
 pub(crate) mod storage;

@@ -1,6 +1,7 @@
 //! The root key: 256 bits outside the database, with an id that is derived from them.
 
 use std::fmt;
+use std::future::ready;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use zeroize::Zeroizing;
 
+use super::wrapper::{DataKey, KeyWrapper, WrapError, WrapFuture};
 use crate::seal::{KEY_LEN, KeyId, SealFailed, SealingKey};
 
 /// Labels that keep the uses of the root key apart (HMAC-SHA256 as the pseudorandom function of NIST SP 800-108r1).
@@ -123,33 +125,53 @@ impl RootKey {
         Secret::from_text(text)
     }
 
-    /// Wraps a data key: IV, tag and ciphertext in one byte string, bound to the ids of both keys.
-    pub(crate) fn wrap(
-        &self,
-        data_key: &[u8; KEY_LEN],
-        key_id: &KeyId,
-        random: &Random,
-    ) -> Result<Vec<u8>, SealFailed> {
-        let (iv, tag, ciphertext) = self.wrapping.seal(random, &self.wrapped_as(key_id), data_key)?;
-        Ok([&iv[..], &tag, &ciphertext].concat())
+    /// What fingerprints were keyed with before their key was a secret of its own (see [`crate::fingerprint`]).
+    pub(crate) fn fingerprint_key(&self) -> Zeroizing<[u8; KEY_LEN]> {
+        derive(&self.bytes, FINGERPRINT_LABEL)
     }
 
-    /// Unwraps a data key; `None` when it was wrapped by another root key or changed since.
-    pub(crate) fn unwrap(&self, wrapped: &[u8], key_id: &KeyId) -> Option<SealingKey> {
+    fn open(&self, wrapped: &[u8], key_id: &KeyId) -> Option<DataKey> {
         let (&iv, rest) = wrapped.split_first_chunk::<IV_LEN>()?;
         let (tag, ciphertext) = rest.split_first_chunk::<TAG_LEN>()?;
         let data_key = self.wrapping.open(&self.wrapped_as(key_id), iv, tag, ciphertext)?;
-        SealingKey::new(data_key.expose_secret().try_into().ok()?)
-    }
-
-    /// The key of fingerprints (see [`crate::fingerprint`]).
-    pub(crate) fn fingerprint_key(&self) -> hmac::Key {
-        hmac::Key::new(hmac::HMAC_SHA256, &*derive(&self.bytes, FINGERPRINT_LABEL))
+        DataKey::from_slice(data_key.expose_secret())
     }
 
     /// Both ids have a fixed length, so plain concatenation is unambiguous.
     fn wrapped_as(&self, key_id: &KeyId) -> Vec<u8> {
         [WRAPPED_LABEL, self.id.0.as_bytes(), key_id.as_str().as_bytes()].concat()
+    }
+}
+
+impl KeyWrapper for RootKey {
+    fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// IV, tag and ciphertext in one byte string, bound to the ids of both keys.
+    fn wrap<'a>(&'a self, data_key: &'a DataKey, key_id: &'a KeyId, random: &'a Random) -> WrapFuture<'a, Vec<u8>> {
+        let sealed = self.wrapping.seal(random, &self.wrapped_as(key_id), data_key.expose_secret());
+        let wrapped = sealed.map(|(iv, tag, ciphertext)| [&iv[..], &tag, &ciphertext].concat());
+        Box::pin(ready(wrapped.map_err(WrapError::from)))
+    }
+
+    fn unwrap<'a>(&'a self, wrapped: &'a [u8], key_id: &'a KeyId) -> WrapFuture<'a, DataKey> {
+        let mismatch = || WrapError::Mismatch { origin: self.origin.clone() };
+        Box::pin(ready(self.open(wrapped, key_id).ok_or_else(mismatch)))
+    }
+
+    fn root_key(&self) -> Option<&RootKey> {
+        Some(self)
+    }
+}
+
+impl From<RootKey> for Arc<dyn KeyWrapper> {
+    fn from(root: RootKey) -> Self {
+        Arc::new(root)
     }
 }
 
@@ -215,17 +237,18 @@ mod tests {
         );
     }
 
-    #[test]
-    fn wrapped_keys_open_under_their_own_ids_alone() {
+    #[tokio::test]
+    async fn wrapped_keys_open_under_their_own_ids_alone() {
         let random = Random::system();
         let root = RootKey::generate(&random, "a test").expect("key");
         let (id, other) = (KeyId::from_bytes([1; 6]), KeyId::from_bytes([2; 6]));
-        let wrapped = root.wrap(&[5; KEY_LEN], &id, &random).expect("wrapped");
-        assert!(root.unwrap(&wrapped, &id).is_some());
-        assert!(root.unwrap(&wrapped, &other).is_none());
-        assert!(RootKey::generate(&random, "a test").expect("key").unwrap(&wrapped, &id).is_none());
+        let data_key = DataKey::from_slice(&[5; KEY_LEN]).expect("a key");
+        let wrapped = root.wrap(&data_key, &id, &random).await.expect("wrapped");
+        assert_eq!(root.unwrap(&wrapped, &id).await.expect("unwrapped").expose_secret(), &[5; KEY_LEN]);
+        assert!(root.unwrap(&wrapped, &other).await.is_err());
+        assert!(RootKey::generate(&random, "a test").expect("key").unwrap(&wrapped, &id).await.is_err());
         for length in 0..wrapped.len() {
-            assert!(root.unwrap(&wrapped[..length], &id).is_none(), "{length}");
+            assert!(root.unwrap(&wrapped[..length], &id).await.is_err(), "{length}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use keyward_core::id::UserId;
+use keyward_storage::sealed_rows::SealedPlace;
 use uuid::Uuid;
 
 use crate::name::TokenName;
@@ -53,6 +54,19 @@ impl Place {
     /// The tokens of a person's grant at another authorization server.
     pub fn upstream_grant(id: Uuid, owner: UserId, version: i64) -> Self {
         Self { owner: Some(owner), version, ..Self::column("upstream_grants", "tokens", &id.to_string()) }
+    }
+
+    /// Of a row that is walked over. `None` when it names an owner that Keyward never wrote.
+    pub(crate) fn of_row(row: SealedPlace) -> Option<Self> {
+        Some(match row {
+            SealedPlace::Token { is_earlier, service, key, owner, version } => {
+                let table = if is_earlier { "token_versions" } else { "tokens" };
+                let owner = if owner.is_empty() { None } else { Some(owner.parse().ok()?) };
+                Self { table, service, key, owner, version }
+            }
+            SealedPlace::UpstreamGrant { id, owner, version } => Self::upstream_grant(id, owner, version),
+            SealedPlace::Column { table, column, row } => Self::column(table, column, &row),
+        })
     }
 
     fn of_name(table: &'static str, name: &TokenName, version: i64) -> Self {

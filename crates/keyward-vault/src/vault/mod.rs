@@ -4,6 +4,8 @@ mod audited;
 mod credential;
 mod r#move;
 mod open;
+mod rewrap;
+mod rotate;
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,17 +13,19 @@ use std::sync::Arc;
 use aws_lc_rs::hmac;
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::clock::{Clock, Timestamp};
+use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
 
 pub use r#move::{Move, MoveOutcome, Moved};
 pub use open::{StoreConfig, StoreKind};
+pub use rewrap::Rewrapped;
+pub use rotate::{Progress, Rotated};
 
 use crate::cache::CredentialCache;
 use crate::error::VaultError;
 use crate::fingerprint::fingerprint;
-use crate::key::RootKeyId;
 use crate::key::ring::KeyRing;
 use crate::name::TokenName;
 use crate::seal::{Place, Sealed};
@@ -34,6 +38,7 @@ use crate::upkeep::BRIEFLY;
 pub struct Vault(Arc<Inner>);
 
 struct Inner {
+    db: Database,
     ring: Arc<KeyRing>,
     /// Where Keyward's own secrets are.
     own: SqlStore,
@@ -44,6 +49,7 @@ struct Inner {
     audit: AuditLog,
     audit_required: bool,
     clock: Clock,
+    random: Random,
 }
 
 impl Vault {
@@ -145,9 +151,9 @@ impl Vault {
         fingerprint(&self.0.fingerprint_key, value)
     }
 
-    /// The id of the root key in use.
-    pub fn root_key_id(&self) -> &RootKeyId {
-        self.0.ring.root().id()
+    /// The id of the root key in use, or of what stands in its place.
+    pub fn root_key_id(&self) -> &str {
+        self.0.ring.wrapper().id()
     }
 
     #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Opening the cabinet: the root key must open what is stored, or nothing starts.
+//! Opening the cabinet: the key provider must open what is stored, or nothing starts.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};
@@ -14,8 +14,9 @@ use super::{Inner, Vault};
 use crate::cache::{CacheTimes, CredentialCache};
 use crate::environment::Environment;
 use crate::error::VaultError;
+use crate::fingerprint::fingerprint_key;
 use crate::infisical::InfisicalConfig;
-use crate::key::RootKey;
+use crate::key::KeyWrapper;
 use crate::key::ring::{KeyRing, SEAL_LIMIT};
 use crate::name::TokenName;
 use crate::store::TokenStore;
@@ -64,18 +65,18 @@ pub(super) fn store_of(kind: StoreKind, sql: &SqlStore) -> Box<dyn TokenStore> {
 }
 
 impl Vault {
-    /// Opens the cabinet. Refuses when the root key is not the one that the stored data keys were wrapped with; makes the
-    /// first data key when there is none. Needs a tokio runtime: a task on it follows changes until the last handle is
+    /// Opens the cabinet. Refuses when `keys` is not what the stored data keys were wrapped with; makes the first data key
+    /// when there is none. Needs a tokio runtime: a task on it follows changes until the last handle is
     /// dropped.
     pub async fn open(
         db: Database,
-        root: RootKey,
+        keys: impl Into<Arc<dyn KeyWrapper>>,
         stores: StoreConfig,
         clock: Clock,
         random: Random,
         audit: AuditLog,
     ) -> Result<Self, VaultError> {
-        Self::with_store(db, root, clock, random, (stores.times, audit, stores.audit_required), |sql| {
+        Self::with_store(db, keys.into(), clock, random, (stores.times, audit, stores.audit_required), |sql| {
             Box::new(ChainStore::new(stores.stores.into_iter().map(|kind| store_of(kind, sql)).collect()))
         })
         .await
@@ -83,19 +84,21 @@ impl Vault {
 
     pub(super) async fn with_store(
         db: Database,
-        root: RootKey,
+        keys: Arc<dyn KeyWrapper>,
         clock: Clock,
         random: Random,
         (times, audit, audit_required): (CacheTimes, AuditLog, bool),
         store: impl FnOnce(&SqlStore) -> Box<dyn TokenStore>,
     ) -> Result<Self, VaultError> {
-        let feed = db.changes();
-        let fingerprint_key = root.fingerprint_key();
-        let ring = KeyRing::open(db.clone(), root, clock.clone(), random.clone(), audit.clone(), SEAL_LIMIT).await?;
+        let ring = KeyRing::open(db.clone(), keys, clock.clone(), random.clone(), audit.clone(), SEAL_LIMIT).await?;
         let ring = Arc::new(ring);
-        let own = SqlStore::new(db, ring.clone(), clock.clone(), random);
+        let own = SqlStore::new(db.clone(), ring.clone(), clock.clone(), random.clone());
+        let fingerprint_key = fingerprint_key(&own, &**ring.wrapper(), &random).await?;
+        // The cache is empty: what has changed before this is of no account.
+        let feed = db.changes();
         let (store, cache) = (store(&own), CredentialCache::new(times));
-        let inner = Arc::new(Inner { ring, own, store, cache, fingerprint_key, audit, audit_required, clock });
+        let inner = Inner { db, ring, own, store, cache, fingerprint_key, audit, audit_required, clock, random };
+        let inner = Arc::new(inner);
         tokio::spawn(follow(feed, Arc::downgrade(&inner), times.fresh));
         Ok(Self(inner))
     }
@@ -106,14 +109,22 @@ async fn follow(mut feed: ChangeFeed, vault: Weak<Inner>, sweep_every: Duration)
     let mut sweep = tokio::time::interval(sweep_every);
     loop {
         let changed = tokio::select! {
-            topic = feed.next() => matches!(topic, Topic::Tokens | Topic::Users),
-            _ = sweep.tick() => false,
+            topic = feed.next() => Some(topic),
+            _ = sweep.tick() => None,
         };
         let Some(vault) = vault.upgrade() else {
             return;
         };
-        if changed {
-            vault.cache.invalidate();
+        match changed {
+            Some(Topic::Tokens | Topic::Users) => vault.cache.invalidate(),
+            // Early, so that no more than a few rows are sealed with a key that is being replaced; what is not learnt now
+            // is asked for when a row needs it.
+            Some(Topic::DataKeys) => {
+                if let Err(error) = vault.ring.reload().await {
+                    tracing::warn!(%error, "the data keys were changed by another process, and cannot be taken up now");
+                }
+            }
+            _ => {}
         }
         vault.cache.sweep(vault.clock.now());
     }

@@ -67,7 +67,7 @@ impl Keeper {
             Some(Topic::Bearers | Topic::Users) => self.bearers().await,
             Some(Topic::SigningKeys) => self.keys(),
             // Each of the others is followed by the room that it concerns.
-            Some(Topic::Clients | Topic::Tokens | Topic::UpstreamGrants) => Ok(()),
+            Some(Topic::Clients | Topic::Tokens | Topic::DataKeys | Topic::UpstreamGrants) => Ok(()),
             None => self.load().await,
         }
     }

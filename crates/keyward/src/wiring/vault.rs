@@ -7,9 +7,10 @@ use keyward_core::clock::Clock;
 use keyward_core::random::Random;
 use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
-use keyward_vault::{CacheTimes, Environment, InfisicalConfig, SecretSource, StoreConfig, StoreKind, Vault, key};
+use keyward_vault::{CacheTimes, Environment, InfisicalConfig, SecretSource, StoreConfig, StoreKind, Vault};
 
-use crate::config::{AuditMode, KeysKind, Loaded, SecretPlace, StorageUrl, TextValue, TokenStoreKind};
+use super::keys;
+use crate::config::{AuditMode, Loaded, SecretPlace, StorageUrl, TextValue, TokenStoreKind};
 
 /// Opens the cabinet; refuses when the root key does not open what the database holds.
 pub(crate) async fn open(
@@ -19,13 +20,9 @@ pub(crate) async fn open(
     random: &Random,
     audit: &AuditLog,
 ) -> anyhow::Result<Vault> {
-    let keys = &loaded.config.keys;
-    let root = match keys.kind {
-        KeysKind::File => key::file::load_or_create(&loaded.resolve(&keys.path), database, random).await?,
-        KeysKind::Env => key::env::load(&Environment::Process, &keys.env.0.to_text())?,
-    };
+    let keys = keys::open(loaded, database, random).await?;
     let stores = stores(loaded)?;
-    Vault::open(database.clone(), root, stores, clock.clone(), random.clone(), audit.clone())
+    Vault::open(database.clone(), keys, stores, clock.clone(), random.clone(), audit.clone())
         .await
         .context("the key cabinet cannot be opened")
 }

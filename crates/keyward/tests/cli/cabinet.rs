@@ -52,8 +52,8 @@ fn tokens_come_in_by_input_or_file_and_are_printed_only_when_revealed() {
     (exit 0)
     ");
     assert_snapshot!(desk.run("key list"), @r"
-    ID               STATE   ROOT KEY      CREATED               SEALED
-    <-----key----->  active  <---root--->  <-------time------->  512
+    ID               STATE   ROOT KEY      CREATED               SEALED  ROWS
+    <-----key----->  active  <---root--->  <-------time------->  768     2
     (exit 0)
     ");
     assert_snapshot!(desk.run("token delete coda/api_token"), @r"

@@ -5,7 +5,7 @@ use crate::testing::{Ground, grounds, name};
 
 async fn ring(ground: &Ground, limit: i64) -> Result<KeyRing, VaultError> {
     let audit: AuditLog = ground.audit.clone();
-    KeyRing::open(ground.db.clone(), ground.root(), ground.clock(), Random::system(), audit, limit).await
+    KeyRing::open(ground.db.clone(), ground.root().into(), ground.clock(), Random::system(), audit, limit).await
 }
 
 async fn counts(ground: &Ground) -> Vec<(DataKeyState, i64)> {
@@ -113,5 +113,60 @@ async fn a_key_that_was_taken_out_of_use_counts_no_further_seals() {
         let sealed = ring.seal(&place(), b"value").await.expect("sealed");
         assert_eq!(counts(&ground).await, [(DataKeyState::DecryptOnly, 0), (DataKeyState::Active, BLOCK)]);
         assert!(ring.open_sealed(&place(), &sealed).await.is_ok());
+    }
+}
+
+/// A root key behind a service that can be stopped.
+struct Switch {
+    root: crate::key::RootKey,
+    is_down: std::sync::atomic::AtomicBool,
+}
+
+impl KeyWrapper for Switch {
+    fn id(&self) -> &str {
+        self.root.id().as_str()
+    }
+
+    fn origin(&self) -> &str {
+        "the service"
+    }
+
+    fn wrap<'a>(
+        &'a self,
+        data_key: &'a DataKey,
+        key_id: &'a KeyId,
+        random: &'a Random,
+    ) -> crate::key::WrapFuture<'a, Vec<u8>> {
+        match self.is_down.load(Ordering::SeqCst) {
+            true => Box::pin(async {
+                Err(WrapError::Unavailable { origin: "the service".to_owned(), cause: "it is down".into() })
+            }),
+            false => self.root.wrap(data_key, key_id, random),
+        }
+    }
+
+    fn unwrap<'a>(&'a self, wrapped: &'a [u8], key_id: &'a KeyId) -> crate::key::WrapFuture<'a, DataKey> {
+        self.root.unwrap(wrapped, key_id)
+    }
+}
+
+#[tokio::test]
+async fn sealing_goes_on_while_the_provider_is_down_and_stops_at_the_standards_limit() {
+    for ground in grounds().await {
+        let switch = Arc::new(Switch { root: ground.root(), is_down: false.into() });
+        let (db, clock, audit) = (ground.db.clone(), ground.clock(), ground.audit.clone());
+        let ring = KeyRing::open(db, switch.clone(), clock, Random::system(), audit, 2 * BLOCK).await.expect("ring");
+        switch.is_down.store(true, Ordering::SeqCst);
+        for _ in 0..4 * BLOCK {
+            ring.seal(&place(), b"value").await.expect("within the limit");
+        }
+        let error = ring.seal(&place(), b"value").await.map(drop).expect_err("nothing left");
+        assert!(matches!(error, VaultError::KeyProvider(WrapError::Unavailable { .. })), "{error}");
+        assert_eq!(counts(&ground).await, [(DataKeyState::Active, 4 * BLOCK)]);
+        switch.is_down.store(false, Ordering::SeqCst);
+        ground.clock.advance(std::time::Duration::from_secs(1));
+        let sealed = ring.seal(&place(), b"value").await.expect("a new key");
+        assert!(ring.open_sealed(&place(), &sealed).await.is_ok());
+        assert_eq!(counts(&ground).await, [(DataKeyState::DecryptOnly, 4 * BLOCK), (DataKeyState::Active, BLOCK)]);
     }
 }

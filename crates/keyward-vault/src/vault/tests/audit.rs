@@ -31,7 +31,7 @@ async fn every_act_has_its_record() {
             })
             .collect();
         let key_id = keyward_storage::data_keys::all(&ground.db).await.expect("rows").remove(0).key_id;
-        let told = told.join("\n").replace(&key_id, "dk_ID").replace(vault.root_key_id().as_str(), "ROOT");
+        let told = told.join("\n").replace(&key_id, "dk_ID").replace(vault.root_key_id(), "ROOT");
         insta::allow_duplicates! {
             insta::assert_snapshot!(told, @r#"
             key.create ok -/- {"key_id":"dk_ID","wrapped_by":"ROOT"}

@@ -198,8 +198,8 @@ async fn shaky(ground: &Ground, down_after: usize) -> (Vault, Arc<AtomicUsize>) 
         Box::new(Shaky { inner: Box::new(sql.clone()), asked: counter, down_after })
     };
     let settings = (CacheTimes::default(), ground.audit.clone(), true);
-    let vault =
-        Vault::with_store(ground.db.clone(), ground.root(), ground.clock(), Random::system(), settings, store).await;
+    let root = ground.root().into();
+    let vault = Vault::with_store(ground.db.clone(), root, ground.clock(), Random::system(), settings, store).await;
     (vault.expect("vault"), asked)
 }
 

@@ -75,10 +75,9 @@ async fn own_secrets_are_in_the_database_whatever_store_is_configured() {
         let env = || EnvStore::new(Environment::of([("KEYWARD_TOKEN__CODA__KEY", "from env")]), Default::default());
         let (db, clock, audit) = (ground.db.clone(), ground.clock(), ground.audit.clone());
         let store = |_: &_| -> Box<dyn TokenStore> { Box::new(env()) };
+        let settings = (CacheTimes::default(), audit, true);
         let vault =
-            Vault::with_store(db, ground.root(), clock, Random::system(), (CacheTimes::default(), audit, true), store)
-                .await
-                .expect("vault");
+            Vault::with_store(db, ground.root().into(), clock, Random::system(), settings, store).await.expect("vault");
         let own = TokenName::own("signing.k1").expect("name");
         vault.put(&own, &token("private"), Expected::Absent).await.expect("put");
         assert!(ground.vault().await.get(&own).await.expect("get").is_some());

@@ -3,6 +3,8 @@ mod chains;
 mod credentials;
 mod first_start;
 mod moves;
+mod rewrapping;
+mod rotation;
 mod tampering;
 mod tokens;
 mod versions;

@@ -1,5 +1,8 @@
 //! What a database administrator who edits rows gets: one error, whatever was changed.
 
+use keyward_core::random::Random;
+
+use crate::key::{DataKey, KeyWrapper};
 use crate::testing::{Ground, grounds, name, token};
 use crate::{Expected, TokenName, Vault};
 
@@ -112,7 +115,8 @@ async fn the_key_id_is_the_one_it_was_sealed_with() {
         refused(&vault, &name("coda/a"), "x\\ny").await;
         // A second data key that is known and is not the one.
         let other = "dk_0123456789ab".parse().expect("key id");
-        let wrapped = ground.root().wrap(&[9; 32], &other, &keyward_core::random::Random::system()).expect("wrapped");
+        let (random, key) = (Random::system(), DataKey::from_slice(&[9; 32]).expect("a key"));
+        let wrapped = ground.root().wrap(&key, &other, &random).await.expect("wrapped");
         let sql = "INSERT INTO data_keys (key_id, state, wrapped_key, wrapped_by, created_at, sealed_count)
             SELECT 'dk_0123456789ab', 'decrypt_only', $1, wrapped_by, created_at, 0 FROM data_keys";
         ground.db.execute(sql, &[wrapped.into()]).await.expect("second key");

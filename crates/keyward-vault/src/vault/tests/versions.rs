@@ -122,7 +122,7 @@ async fn one_person_never_gets_anothers_earlier_version() {
         vault.put(&bob, &token("bob 1").grace(GRACE), Expected::Anything).await.expect("put");
         assert!(vault.earlier(&bob).await.expect("earlier").is_none());
         assert!(vault.earlier(&name("coda/key")).await.expect("earlier").is_none());
-        ground.tamper("UPDATE token_versions SET token_id = (SELECT id FROM tokens WHERE version = 1)").await;
+        ground.tamper("UPDATE token_versions SET token_id = (SELECT id FROM tokens WHERE version = 1 AND service_id = 'coda')").await;
         ground.tamper("UPDATE token_versions SET version = 0").await;
         vault.earlier(&bob).await.expect_err("it is sealed for its owner");
     }

@@ -1,0 +1,6 @@
+-- The rotation of data keys that is under way, so that one that was killed goes on rather than begins again.
+CREATE TABLE key_rotation (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    target TEXT NOT NULL,                -- the data key that it seals with
+    started_at TEXT NOT NULL
+) STRICT;
