@@ -9,9 +9,11 @@ use keyward_core::clock::Timestamp;
 use quick_cache::sync::Cache;
 use tokio::sync::Mutex;
 
-use crate::credential::{Credential, CredentialSpec};
+use crate::credential::{Credential, CredentialError, CredentialSpec};
 
 const CAPACITY: usize = 1024;
+/// How long nobody asks a store again that could not be reached.
+pub(crate) const REST: Duration = Duration::from_secs(3);
 
 /// How long a credential that was opened serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,14 +46,45 @@ pub(crate) struct CredentialCache {
 pub(crate) struct Slot {
     current: ArcSwapOption<Opened>,
     nothing: ArcSwapOption<(Timestamp, u64)>,
+    failed: ArcSwapOption<Failed>,
     /// Held while the token is opened, so that many calls at once open it once.
     pub(crate) opening: Mutex<()>,
+}
+
+/// The store could not be reached, or keeps a call waiting.
+struct Failed {
+    at: Timestamp,
+    error: Option<CredentialError>,
 }
 
 struct Opened {
     credential: Arc<Credential>,
     at: Timestamp,
     generation: u64,
+}
+
+impl Slot {
+    /// Remembers that the store could not be reached, or, without an error, that it takes long.
+    pub(crate) fn fail(&self, at: Timestamp, error: Option<CredentialError>) {
+        self.failed.store(Some(Arc::new(Failed { at, error })));
+    }
+
+    /// How an attempt ended that failed a moment ago.
+    pub(crate) fn failure(&self, now: Timestamp) -> Option<CredentialError> {
+        self.failed.load().as_ref().filter(|failed| failed.is_recent(now))?.error.clone()
+    }
+
+    /// Whether nothing is gained by waiting: the store failed a moment ago, or is being asked again after it failed.
+    fn is_no_use_waiting(&self, now: Timestamp) -> bool {
+        let failed = self.failed.load();
+        failed.as_ref().is_some_and(|failed| failed.is_recent(now) || self.opening.try_lock().is_err())
+    }
+}
+
+impl Failed {
+    fn is_recent(&self, now: Timestamp) -> bool {
+        self.at <= now && now.since(self.at) < REST
+    }
 }
 
 impl CredentialCache {
@@ -62,6 +95,14 @@ impl CredentialCache {
     /// The credential of `spec`, if it was opened a short while ago and nothing has changed since.
     pub(crate) fn fresh(&self, spec: &CredentialSpec, now: Timestamp) -> Option<Arc<Credential>> {
         self.within(&*self.slots.get(spec)?, now, self.times.fresh)
+    }
+
+    /// The credential of `spec`, as far as there is one that serves at once: a fresh one, or, while its store is out of
+    /// reach, a usable one.
+    pub(crate) fn at_hand(&self, spec: &CredentialSpec, now: Timestamp) -> Option<Arc<Credential>> {
+        let slot = self.slots.get(spec)?;
+        self.within(&slot, now, self.times.fresh)
+            .or_else(|| self.usable(&slot, now).filter(|_| slot.is_no_use_waiting(now)))
     }
 
     /// The slot of `spec`.
@@ -106,6 +147,7 @@ impl CredentialCache {
 
     pub(crate) fn fill(&self, slot: &Slot, credential: Arc<Credential>, at: Timestamp, generation: u64) {
         slot.current.store(Some(Arc::new(Opened { credential, at, generation })));
+        slot.failed.store(None);
     }
 
     /// Makes all that is in the cache stale, and drops it.

@@ -133,6 +133,16 @@ impl VaultError {
         }
     }
 
+    /// Whether the token is there and cannot be used: somebody must put it in again.
+    pub(crate) fn is_corrupt(&self) -> bool {
+        matches!(
+            self,
+            Self::CannotOpen { .. }
+                | Self::OpenBao(OpenBaoError::NotSealed(_) | OpenBaoError::NoValue { .. })
+                | Self::Infisical(InfisicalError::NotSealed(_) | InfisicalError::Empty(_))
+        )
+    }
+
     pub(crate) fn cannot_open(place: &Place, key_id: &str) -> Self {
         // A key id that somebody put into the row may be anything.
         let key_id = key_id.chars().take(64).flat_map(char::escape_debug).collect();

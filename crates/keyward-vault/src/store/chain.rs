@@ -128,13 +128,17 @@ impl TokenStore for ChainStore {
         })
     }
 
+    /// In every store: one that fails does not keep ended versions of the others alive.
     fn sweep(&self) -> StoreFuture<'_, u64> {
         Box::pin(async move {
-            let mut destroyed = 0;
+            let (mut destroyed, mut failure) = (0, None);
             for store in &self.0 {
-                destroyed += store.sweep().await?;
+                match store.sweep().await {
+                    Ok(more) => destroyed += more,
+                    Err(error) => failure = failure.or(Some(error)),
+                }
             }
-            Ok(destroyed)
+            failure.map_or(Ok(destroyed), Err)
         })
     }
 }

@@ -1,6 +1,7 @@
 //! The way of a call: a credential from the cache, or from the store.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use keyward_core::clock::Timestamp;
 use keyward_storage::users;
@@ -11,38 +12,61 @@ use crate::credential::{Credential, CredentialError, CredentialSpec};
 use crate::error::VaultError;
 use crate::name::TokenName;
 
+/// How long a call that could do with the cached credential waits for the store. A store that takes longer is asked to the
+/// end, and the calls after this one do not wait.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 impl Vault {
     /// The credential that `spec` asks for, if it is at hand: no waiting, no audit record, since the call's own record
     /// names the token.
     pub fn try_credential(&self, spec: &CredentialSpec) -> Option<Arc<Credential>> {
-        self.0.cache.fresh(spec, self.0.clock.now())
+        self.0.cache.at_hand(spec, self.0.clock.now())
     }
 
-    /// The credential that `spec` asks for. While the store cannot be reached, one that was opened a short while ago
-    /// serves.
+    /// The credential that `spec` asks for. While the store cannot be reached or does not answer, one that was opened a
+    /// short while ago serves.
     pub async fn credential(&self, spec: &CredentialSpec) -> Result<Arc<Credential>, CredentialError> {
         if let Some(credential) = self.try_credential(spec) {
             return Ok(credential);
         }
         let slot = self.0.cache.slot(spec);
+        let now = self.0.clock.now();
+        let Some(usable) = self.0.cache.usable(&slot, now) else {
+            return self.renewed(spec, &slot).await;
+        };
+        // A task of its own, so that it comes to its end when this call waits no longer.
+        let (vault, of, its_slot) = (self.clone(), spec.clone(), slot.clone());
+        let renewing = tokio::spawn(async move { vault.renewed(&of, &its_slot).await });
+        match tokio::time::timeout(PATIENCE, renewing).await {
+            Ok(Ok(Err(CredentialError::Unavailable { .. }))) => Ok(usable),
+            Ok(Ok(done)) => done,
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!(token = %spec.token(), "a token store keeps calls waiting; the cached token serves");
+                slot.fail(now, None);
+                Ok(usable)
+            }
+        }
+    }
+
+    /// The credential, opened anew. Of many calls at once one asks the store, and all hear how it ended.
+    async fn renewed(&self, spec: &CredentialSpec, slot: &Slot) -> Result<Arc<Credential>, CredentialError> {
         let _one_at_a_time = slot.opening.lock().await;
         let now = self.0.clock.now();
         if let Some(credential) = self.0.cache.fresh(spec, now) {
             return Ok(credential);
         }
-        if self.0.cache.is_nothing(&slot, now) {
+        if self.0.cache.is_nothing(slot, now) {
             return Err(CredentialError::Missing(spec.token().clone()));
         }
-        match self.open_credential(spec, &slot, now).await {
-            Err(CredentialError::Unavailable { name, cause }) => match self.0.cache.usable(&slot, now) {
-                Some(credential) => {
-                    tracing::warn!(token = %name, %cause, "a token store is unavailable; the cached token serves");
-                    Ok(credential)
-                }
-                None => Err(CredentialError::Unavailable { name, cause }),
-            },
-            done => done,
+        if let Some(error) = slot.failure(now) {
+            return Err(error);
         }
+        let opened = self.open_credential(spec, slot, now).await;
+        if let Err(error @ CredentialError::Unavailable { .. }) = &opened {
+            tracing::warn!(%error, "a token store is unavailable");
+            slot.fail(self.0.clock.now(), Some(error.clone()));
+        }
+        opened
     }
 
     /// The credential that `spec` asks for, of the newest version before the current one, while its grace lasts; for a call
@@ -101,8 +125,8 @@ impl Vault {
 }
 
 fn unusable(name: &TokenName, error: VaultError) -> CredentialError {
-    match error {
-        error @ VaultError::CannotOpen { .. } => CredentialError::Corrupt(Arc::new(error)),
-        error => CredentialError::Unavailable { name: name.clone(), cause: Arc::new(error) },
+    match error.is_corrupt() {
+        true => CredentialError::Corrupt(Arc::new(error)),
+        false => CredentialError::Unavailable { name: name.clone(), cause: Arc::new(error) },
     }
 }

@@ -66,21 +66,21 @@ impl Vault {
     /// Stores a new version of a token, if what is stored is as `expected`; gives its number.
     pub async fn put(&self, name: &TokenName, token: &NewToken, expected: Expected) -> Result<i64, VaultError> {
         let done = self.store_of(name).put(name, token, expected).await;
-        self.0.cache.invalidate();
+        self.changed(&done);
         self.audited(Action::TokenPut, name, done, |version| Some(*version)).await
     }
 
     /// Puts a new version in the place of `current`, and records it as a rotation.
     pub async fn rotate(&self, name: &TokenName, token: &NewToken, current: i64) -> Result<i64, VaultError> {
         let done = self.store_of(name).put(name, token, Expected::Version(current)).await;
-        self.0.cache.invalidate();
+        self.changed(&done);
         self.audited(Action::TokenRotate, name, done, |version| Some(*version)).await
     }
 
     /// Deletes a token with all its versions; whether there was one.
     pub async fn delete(&self, name: &TokenName) -> Result<bool, VaultError> {
         let done = self.store_of(name).delete(name).await;
-        self.0.cache.invalidate();
+        self.changed(&done);
         match done {
             Ok(false) => Ok(false),
             done => self.audited(Action::TokenDelete, name, done, |_| None).await,
@@ -154,6 +154,14 @@ impl Vault {
     /// The id of the root key in use, or of what stands in its place.
     pub fn root_key_id(&self) -> &str {
         self.0.ring.wrapper().id()
+    }
+
+    /// Makes what is cached stale after a change. An attempt that failed changed nothing here, and must not take the cached
+    /// tokens away while a store is out of reach.
+    fn changed<T>(&self, done: &Result<T, VaultError>) {
+        if done.is_ok() {
+            self.0.cache.invalidate();
+        }
     }
 
     #[cfg(test)]

@@ -49,7 +49,7 @@ impl OpenBaoStore {
     }
 
     /// `None` for a token that was deleted meanwhile, or in OpenBao's own way.
-    async fn entry(&self, name: TokenName) -> Result<Option<TokenEntry>, VaultError> {
+    pub(super) async fn entry(&self, name: TokenName) -> Result<Option<TokenEntry>, VaultError> {
         let Some(found) = self.find(&name).await? else { return Ok(None) };
         let created_at = self.metadata(&name).await?.map(|metadata| metadata.created_time);
         let key_id = match &found.value {

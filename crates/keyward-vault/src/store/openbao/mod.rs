@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::secret::Secret;
+use keyward_storage::Database;
 use serde::Deserialize;
 
 use super::sql::SqlStore;
@@ -53,6 +54,7 @@ pub(crate) struct OpenBaoStore {
     folder: Folder,
     seal: bool,
     ring: Arc<KeyRing>,
+    db: Database,
     clock: Clock,
 }
 
@@ -99,11 +101,11 @@ impl Version {
 }
 
 impl OpenBaoStore {
-    /// Keys and clock are those of `sql`.
+    /// Keys, clock and the news of changes are those of `sql`.
     pub(crate) fn new(config: OpenBaoStoreConfig, sql: &SqlStore) -> Self {
-        let (_, ring, clock) = sql.parts();
+        let (db, ring, clock) = sql.parts();
         let folder = Folder::new(&config.mount, &config.prefix);
-        Self { api: OpenBao::new(config.server), folder, seal: config.seal, ring, clock }
+        Self { api: OpenBao::new(config.server), folder, seal: config.seal, ring, db, clock }
     }
 
     async fn find(&self, name: &TokenName) -> Result<Option<Found>, VaultError> {
@@ -224,6 +226,10 @@ impl TokenStore for OpenBaoStore {
 
     fn earlier<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
         Box::pin(self.read_earlier(name))
+    }
+
+    fn entry<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<TokenEntry>> {
+        Box::pin(self.entry(name.clone()))
     }
 
     fn sweep(&self) -> StoreFuture<'_, u64> {

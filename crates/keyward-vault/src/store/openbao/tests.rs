@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::header::AUTHORIZATION;
+use http::{Method, Request};
 use serde_json::{Value as Json, json};
 
 use super::*;
 use crate::openbao::testing::{Server, root};
 use crate::store::suite::{self, Subject};
 use crate::testing::{Ground, grounds, name, token};
-use crate::{StoreKind, Vault};
+use crate::{CacheTimes, CredentialSpec, StoreKind, Vault};
 
 fn config(server: &Server, seal: bool) -> OpenBaoStoreConfig {
     OpenBaoStoreConfig { server: server.config(root()), mount: "secret".to_owned(), prefix: "keyward".to_owned(), seal }
@@ -123,4 +124,24 @@ async fn the_documented_policy_is_enough_and_nothing_outside_it_is_needed() {
     let vault = ground.vault_on(vec![StoreKind::OpenBao(outside)]).await;
     let error = vault.get(&name("coda/key")).await.expect_err("denied").to_string();
     assert!(error.starts_with("OpenBao denies read on secret/data/elsewhere/coda/key"), "{error}");
+}
+
+#[tokio::test]
+async fn other_processes_hear_of_a_change_and_see_those_of_others_in_time() {
+    let (server, ground, here) = fresh(false).await;
+    let there = ground.vault_of_another_process_on(vec![StoreKind::OpenBao(config(&server, false))]).await;
+    let spec = CredentialSpec::new(name("coda/key"), AUTHORIZATION, "{token}").expect("spec");
+    let header = async || {
+        let mut request = Request::new(());
+        there.credential(&spec).await.expect("credential").apply(&mut request);
+        request.headers()[AUTHORIZATION].to_str().expect("text").to_owned()
+    };
+    here.put(&name("coda/key"), &token("one"), Expected::Absent).await.expect("put");
+    assert_eq!(header().await, "one");
+    here.put(&name("coda/key"), &token("two"), Expected::Version(1)).await.expect("put");
+    server.until("it is told of the change", async || header().await == "two").await;
+    server.done("secret/data/keyward/coda/key", json!({ "data": { "value": "three" } })).await;
+    assert_eq!(header().await, "two", "the store is not asked for every call");
+    ground.clock.advance(CacheTimes::default().fresh);
+    assert_eq!(header().await, "three");
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use keyward_core::clock::Timestamp;
 use keyward_core::secret::Secret;
+use keyward_storage::{StorageError, Topic};
 use serde::{Deserialize, Serialize};
 
 use super::secret::{Facts, Value, Written};
@@ -70,6 +71,7 @@ impl OpenBaoStore {
             if let Err(error) = self.destroy_before(name, version, &facts.earlier).await {
                 tracing::warn!(token = %name, %error, "earlier versions were not destroyed");
             }
+            self.tell().await;
             return Ok(version);
         }
         let found = self.find(name).await?.map(|found| found.version);
@@ -99,7 +101,22 @@ impl OpenBaoStore {
     pub(super) async fn remove(&self, name: &TokenName) -> Result<bool, VaultError> {
         let was_there = self.find(name).await?.is_some();
         self.api.delete(&self.folder.of("metadata", name)).await?;
+        self.tell().await;
         Ok(was_there)
+    }
+
+    /// Tells all processes of Keyward, so that they ask again at once. Those that do not hear it see the change when what
+    /// they know is not fresh any more.
+    async fn tell(&self) {
+        let told = async {
+            let mut transaction = self.db.begin("tell of a changed token").await?;
+            transaction.notify(Topic::Tokens).await?;
+            transaction.commit().await
+        };
+        if let Err(error) = told.await {
+            let error: StorageError = error;
+            tracing::warn!(%error, "other processes were not told of a changed token");
+        }
     }
 
     /// Destroys the versions before `version` that are not usable; how many there were.

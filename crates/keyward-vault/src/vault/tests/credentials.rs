@@ -10,7 +10,7 @@ use keyward_core::random::Random;
 use keyward_storage::users::{self, User};
 use keyward_storage::{StorageError, Topic};
 
-use crate::cache::CacheTimes;
+use crate::cache::{CacheTimes, REST};
 use crate::store::{NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
 use crate::testing::{Ground, grounds, name, token};
 use crate::{Credential, CredentialError, CredentialSpec, Expected, TokenName, Vault, VaultError};
@@ -215,6 +215,24 @@ async fn a_store_out_of_reach_is_bridged_until_the_hard_limit() {
         ground.clock.advance(Duration::from_secs(1));
         let error = vault.credential(&spec()).await.expect_err("too old");
         assert!(matches!(error, CredentialError::Unavailable { .. }), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_is_asked_once_for_many_calls() {
+    for ground in grounds().await {
+        let (vault, asked) = shaky(&ground, 0).await;
+        let mut calls = tokio::task::JoinSet::new();
+        for _ in 0..64 {
+            let vault = vault.clone();
+            calls.spawn(async move { vault.credential(&spec()).await.map(drop) });
+        }
+        let ended = calls.join_all().await;
+        assert!(ended.iter().all(|ended| matches!(ended, Err(CredentialError::Unavailable { .. }))), "{ended:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), 1);
+        ground.clock.advance(REST);
+        vault.credential(&spec()).await.expect_err("still down");
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "it is asked again after a rest");
     }
 }
 
