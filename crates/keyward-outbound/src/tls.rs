@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -20,6 +21,9 @@ pub enum TlsError {
     /// The system's roots could not be loaded, or a given one is no certificate.
     #[error("the trusted root certificates could not be loaded")]
     Roots(#[source] rustls::Error),
+    /// A file of roots holds none.
+    #[error("there are no certificates in PEM form")]
+    NoCertificates,
     /// The handshake failed: an untrusted certificate, or no TLS at all.
     #[error("no trusted TLS connection to the host")]
     Handshake(#[source] std::io::Error),
@@ -47,6 +51,15 @@ impl TlsConnector {
     /// Trusts these roots and no others.
     pub fn with_roots(roots: Vec<CertificateDer<'static>>) -> Self {
         Self { roots: Arc::new(Roots::Given(roots)), ready: Arc::default() }
+    }
+
+    /// Trusts the certificates of this PEM text (RFC 7468) and no others.
+    pub fn with_pem_roots(pem: &[u8]) -> Result<Self, TlsError> {
+        let roots: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
+        match roots {
+            Ok(roots) if !roots.is_empty() => Ok(Self::with_roots(roots)),
+            _ => Err(TlsError::NoCertificates),
+        }
     }
 
     /// Performs the handshake as a client of `host`, a DNS name or an IP address without brackets.

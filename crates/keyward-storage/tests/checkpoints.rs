@@ -159,7 +159,9 @@ async fn another_key_signs_only_when_it_is_announced() {
         let report = verify_with(db, &trust(&old, &made), |_| {}).await.expect("verified");
         assert!(report.is_good(), "{report:?}");
         assert_eq!(report.keys, [old.public_key(), new.public_key()]);
-        assert!(verify_with(db, &trust(&new, std::slice::from_ref(&newest)), |_| {}).await.expect("verified").is_good());
+        assert!(
+            verify_with(db, &trust(&new, std::slice::from_ref(&newest)), |_| {}).await.expect("verified").is_good()
+        );
 
         // A chain of somebody else's is whole, and not this one.
         let report = verify_with(db, &trust(&signer(), &[]), |_| {}).await.expect("verified");

@@ -6,6 +6,7 @@ pub(crate) mod gateway;
 pub(crate) mod issuer;
 pub(crate) mod keys;
 pub(crate) mod layout;
+mod openbao;
 pub(crate) mod rooms;
 pub(crate) mod storage;
 pub(crate) mod vault;

@@ -1,6 +1,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use base64::Engine;
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -143,7 +144,12 @@ async fn tls_needs_a_trusted_root_and_the_right_name() {
         .with_single_cert(vec![made.cert.der().clone()], key)
         .expect("a server configuration");
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
-    let trusting = TlsConnector::with_roots(vec![made.cert.der().clone()]);
+    let coded = base64::engine::general_purpose::STANDARD.encode(made.cert.der());
+    let pem = format!("of our own:\n-----BEGIN CERTIFICATE-----\n{coded}\n-----END CERTIFICATE-----\n");
+    let trusting = TlsConnector::with_pem_roots(pem.as_bytes()).expect("a certificate");
+    for bad in ["", "no PEM", &pem.replace("CERTIFICATE", "PRIVATE KEY"), &pem.replace("END", "AND")] {
+        assert!(matches!(TlsConnector::with_pem_roots(bad.as_bytes()), Err(TlsError::NoCertificates)), "{bad}");
+    }
     let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
 
     let (address, _seen) = server(answer, Some(acceptor.clone())).await;

@@ -1,5 +1,6 @@
 //! Rules between sections: what no single value can get wrong alone.
 
+mod openbao;
 mod token_store;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -250,10 +250,9 @@ fn stores_are_one_or_a_list() {
     let first = |text: &str| mistakes(text, &[]).lines().next().map(str::to_owned).unwrap_or_default();
     assert_eq!(first("token_store.kind = []"), "keyward.toml:1:20: `kind` is empty");
     assert_eq!(first("token_store.kind = ['env', 'env']"), "keyward.toml:1:20: `kind` has a store twice");
-    assert_eq!(
-        first("token_store.kind = 3"),
-        "keyward.toml:1:20: `kind` is one of env, sqlite, postgres, infisical, not an integer"
-    );
+    let told = first("token_store.kind = 3");
+    assert!(told.starts_with("keyward.toml:1:20: `kind` is one of env, sqlite, postgres, "), "{told}");
+    assert!(told.ends_with(", not an integer"), "{told}");
 }
 
 #[test]
@@ -339,4 +338,37 @@ fn credentials_say_their_kind_or_show_it() {
 fn a_token_in_the_query_is_warned_of() {
     let config = parse("keyward.toml", &server_with("parameter = \"key\""), []).expect("right");
     insta::assert_snapshot!(config.warnings().join("\n"), @"server coda: its token goes into the query of the URL, which upstream and proxies before it may log; use another kind of credential if upstream takes one");
+}
+
+#[test]
+fn openbao_needs_its_section_and_what_its_login_needs() {
+    let told = |text: &str| -> Vec<String> {
+        let told = mistakes(text, &[]);
+        told.lines().filter(|line| line.starts_with("keyward.toml")).map(str::to_owned).collect()
+    };
+    assert_eq!(told("token_store.kind = 'openbao'"), ["keyward.toml:1:20: there is no [token_store.openbao]"]);
+    assert_eq!(
+        told(
+            "[token_store.openbao]\naddress = 'http://bao.example'\nmount = '/secret'\ntoken = 's.1234'\nadress = 'x'\n"
+        ),
+        [
+            "keyward.toml:1:1: `openbao` has no `auth`",
+            "keyward.toml:2:11: `address`: a site's URL is https, except on this machine (127.0.0.1, [::1], localhost): tokens would travel in the clear",
+            "keyward.toml:3:9: `mount`: a path in OpenBao is NAME or NAME/NAME, names of letters, digits, '-', '_' and '.', no slash at either end",
+            "keyward.toml:4:9: `token`: a secret does not stand in this file: write env:NAME or file:PATH of what holds it",
+            "keyward.toml:5:1: unknown key `adress` in `openbao`",
+        ]
+    );
+    let section = "[token_store.openbao]\naddress = 'https://bao.example'\n";
+    for (auth, needs) in
+        [("token", vec!["token"]), ("approle", vec!["role_id", "secret_id"]), ("kubernetes", vec!["role"])]
+    {
+        let expected: Vec<_> =
+            needs.iter().map(|key| format!("keyward.toml:3:8: auth = \"{auth}\" needs `{key}`")).collect();
+        assert_eq!(told(&format!("{section}auth = '{auth}'\n")), expected);
+    }
+    let text = format!("token_store.kind = 'openbao'\n{section}auth = 'token'\ntoken = 'env:BAO_TOKEN'\n");
+    let config = parse("keyward.toml", &text, []).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let openbao = config.token_store.openbao.expect("a section");
+    assert_eq!((openbao.mount.0.0.as_str(), openbao.prefix.0.0.as_str(), openbao.seal), ("secret", "keyward", false));
 }

@@ -5,6 +5,7 @@ mod duration;
 mod folder;
 mod name;
 mod network;
+mod openbao;
 mod secret;
 mod size;
 mod storage;
@@ -20,6 +21,7 @@ pub(crate) use duration::Period;
 pub(crate) use folder::FolderPath;
 pub(crate) use name::{EnvironmentName, LogFilter, Path};
 pub(crate) use network::{AddressRange, HostName, Listen, Origin};
+pub(crate) use openbao::OpenBaoPath;
 pub(crate) use secret::SecretPlace;
 pub(crate) use size::Size;
 pub(crate) use storage::StorageUrl;
@@ -105,6 +107,7 @@ pub(crate) const FORMS: &[Form] = &[
     form::<StorageUrl>(),
     form::<SecretPlace>(),
     form::<FolderPath>(),
+    form::<OpenBaoPath>(),
     form::<CredentialFormat>(),
     form::<EnvironmentName>(),
     form::<LogFilter>(),

@@ -2,12 +2,14 @@
 
 mod infisical;
 mod kind;
+mod openbao;
 
 use std::collections::BTreeMap;
 
 pub(crate) use infisical::InfisicalSection;
 use keyward_vault::TokenName;
 pub(crate) use kind::{TokenStoreKind, TokenStoreKinds};
+pub(crate) use openbao::OpenBaoSection;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,8 @@ pub(crate) struct TokenStore {
     /// are not named here are looked for in `KEYWARD_TOKEN__SERVICE__KEY`.
     #[schemars(extend("x-keyward-keys" = TokenName::FORMAT))]
     pub(crate) env: BTreeMap<String, Text<EnvironmentName>>,
+    /// For `kind = "openbao"`: where OpenBao (or HashiCorp Vault) is, how Keyward logs in, and where the tokens are in it.
+    pub(crate) openbao: Option<OpenBaoSection>,
     /// For `kind = "infisical"`: where Infisical is, and as whom Keyward asks.
     pub(crate) infisical: Option<InfisicalSection>,
 }
@@ -47,6 +51,7 @@ impl Default for TokenStore {
             fresh_for: Text::of(Period::minutes(1)),
             usable_for: Text::of(Period::minutes(10)),
             env: BTreeMap::new(),
+            openbao: None,
             infisical: None,
         }
     }

@@ -7,9 +7,11 @@ use keyward_core::clock::Clock;
 use keyward_core::random::Random;
 use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
-use keyward_vault::{CacheTimes, Environment, InfisicalConfig, SecretSource, StoreConfig, StoreKind, Vault};
+use keyward_vault::{
+    CacheTimes, Environment, InfisicalConfig, OpenBaoStoreConfig, SecretSource, StoreConfig, StoreKind, Vault,
+};
 
-use super::keys;
+use super::{keys, openbao};
 use crate::config::{AuditMode, Loaded, SecretPlace, StorageUrl, TextValue, TokenStoreKind};
 
 /// Opens the cabinet; refuses when the root key does not open what the database holds.
@@ -60,6 +62,15 @@ pub(crate) fn store(loaded: &Loaded, kind: TokenStoreKind) -> anyhow::Result<Sto
             }
             StoreKind::Sql
         }
+        TokenStoreKind::OpenBao => {
+            let section = section.openbao.as_ref().context("there is no [token_store.openbao]")?;
+            StoreKind::OpenBao(OpenBaoStoreConfig {
+                server: openbao::server(loaded, "token_store.openbao", &section.server)?,
+                mount: section.mount.0.0.clone(),
+                prefix: section.prefix.0.0.clone(),
+                seal: section.seal,
+            })
+        }
         TokenStoreKind::Infisical => {
             let section = section.infisical.as_ref().context("there is no [token_store.infisical]")?;
             StoreKind::Infisical(InfisicalConfig {
@@ -75,7 +86,7 @@ pub(crate) fn store(loaded: &Loaded, kind: TokenStoreKind) -> anyhow::Result<Sto
     })
 }
 
-fn secret(loaded: &Loaded, place: &SecretPlace) -> SecretSource {
+pub(super) fn secret(loaded: &Loaded, place: &SecretPlace) -> SecretSource {
     match place {
         SecretPlace::Environment(variable) => {
             SecretSource::Environment { environment: Environment::Process, variable: variable.clone() }

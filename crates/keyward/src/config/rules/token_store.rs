@@ -15,6 +15,12 @@ impl Rules<'_> {
         if !section.env.is_empty() && !section.has(TokenStoreKind::Env) {
             self.report(&["token_store", "env"], "[token_store.env] is only read with kind = \"env\"");
         }
+        if let Some(openbao) = &section.openbao {
+            self.openbao_auth(&["token_store", "openbao"], &openbao.server);
+        } else if section.has(TokenStoreKind::OpenBao) {
+            self.report(&["token_store", "kind"], "there is no [token_store.openbao]").advice =
+                Some("say there where OpenBao is and how Keyward logs in: address, auth".to_owned());
+        }
         if section.infisical.is_none() && section.has(TokenStoreKind::Infisical) {
             self.report(&["token_store", "kind"], "there is no [token_store.infisical]").advice =
                 Some("say there where Infisical is: project_id, environment, client_id, client_secret".to_owned());

@@ -16,6 +16,8 @@ pub(crate) enum TokenStoreKind {
     Sqlite,
     /// Sealed in the PostgreSQL database of `[storage]`.
     Postgres,
+    /// Secrets of OpenBao's or HashiCorp Vault's KV v2.
+    OpenBao,
     /// Secrets of Infisical.
     Infisical,
 }
