@@ -23,4 +23,5 @@ pub mod oauth;
 pub mod client;
 pub mod conformance;
 pub mod infisical;
+pub mod openbao;
 pub mod upstream;

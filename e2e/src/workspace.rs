@@ -32,6 +32,14 @@ pub fn python() -> Result<PathBuf> {
     existing(target()?.join("python/bin/python"))
 }
 
+/// OpenBao's server.
+pub fn bao() -> Result<PathBuf> {
+    match std::env::var_os("KEYWARD_TEST_BAO") {
+        Some(program) => existing(program.into()),
+        None => existing(target()?.join("python/bin/bao")),
+    }
+}
+
 /// A program that this workspace builds; it lies where this test was built.
 pub fn built(name: &str) -> Result<PathBuf> {
     existing(profile()?.join(name))

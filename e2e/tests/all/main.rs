@@ -19,6 +19,7 @@ mod oauth_bad_input;
 mod token_bad_input;
 
 mod infisical;
+mod openbao;
 
 mod account_page;
 mod backup;
