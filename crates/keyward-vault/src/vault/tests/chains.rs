@@ -1,7 +1,10 @@
 //! Several stores behind one another, as on the day of a move.
 
+use keyward_outbound::TlsConnector;
+
+use crate::openbao::testing::root;
 use crate::testing::{grounds, name, token};
-use crate::{Environment, Expected, StoreKind, Vault};
+use crate::{Environment, Expected, OpenBaoConfig, OpenBaoStoreConfig, StoreKind, Vault};
 
 fn env() -> StoreKind {
     let environment = Environment::of([("KEYWARD_TOKEN__CODA__KEY", "of env"), ("KEYWARD_TOKEN__CODA__OLD", "of env")]);
@@ -62,5 +65,63 @@ async fn no_store_at_all_is_said() {
         let error = vault.put(&name("coda/key"), &token("x"), Expected::Anything).await.expect_err("nowhere");
         assert_eq!(error.to_string(), "no token store is configured");
         assert_eq!(value(&vault, "coda/key").await, None);
+    }
+}
+
+/// A store whose server is not there.
+fn gone() -> StoreKind {
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("its address");
+    let server = OpenBaoConfig {
+        address: format!("http://{free}").parse().expect("a URL"),
+        namespace: None,
+        auth: root(),
+        tls: TlsConnector::system(),
+    };
+    StoreKind::OpenBao(OpenBaoStoreConfig { server, mount: "secret".into(), prefix: "keyward".into(), seal: false })
+}
+
+#[tokio::test]
+async fn a_store_that_fails_ends_the_search() {
+    for ground in grounds().await {
+        let vault = ground.vault_on(vec![gone(), env()]).await;
+        for of in ["coda/key", "coda/none"] {
+            let error = vault.get(&name(of)).await.expect_err("what env has may be out of date");
+            assert!(error.to_string().starts_with("OpenBao cannot be reached: "), "{error}");
+            vault.put(&name(of), &token("x"), Expected::Anything).await.expect_err("nor is it passed by");
+            vault.delete(&name(of)).await.expect_err("nor is half of it done");
+        }
+        vault.list().await.expect_err("a part is not the whole");
+        let vault = ground.vault_on(vec![env(), gone()]).await;
+        assert_eq!(value(&vault, "coda/key").await.as_deref(), Some("of env"), "a later one is not asked");
+        vault.get(&name("coda/none")).await.expect_err("it may be there");
+    }
+}
+
+#[tokio::test]
+async fn earlier_versions_are_those_of_the_store_that_has_the_token() {
+    for ground in grounds().await {
+        let sql = ground.vault().await;
+        for of in ["one", "two"] {
+            let new = token(of).grace(std::time::Duration::from_secs(600));
+            sql.put(&name("coda/key"), &new, Expected::Anything).await.expect("put");
+        }
+        let vault = ground.vault_on(vec![env(), StoreKind::Sql]).await;
+        assert!(vault.earlier(&name("coda/key")).await.expect("earlier").is_none());
+        let vault = ground.vault_on(vec![StoreKind::Sql, env()]).await;
+        assert_eq!(vault.earlier(&name("coda/key")).await.expect("earlier").expect("one").version, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_fails_keeps_no_ended_version_of_another_alive() {
+    for ground in grounds().await {
+        let vault = ground.vault_on(vec![StoreKind::Sql]).await;
+        for of in ["one", "two"] {
+            let new = token(of).grace(std::time::Duration::from_secs(1));
+            vault.put(&name("coda/key"), &new, Expected::Anything).await.expect("put");
+        }
+        ground.clock.advance(std::time::Duration::from_secs(1));
+        ground.vault_on(vec![gone(), StoreKind::Sql]).await.sweep().await.expect_err("one fails");
+        assert_eq!(vault.sweep().await.expect("sweep"), 0, "the other was swept");
     }
 }
