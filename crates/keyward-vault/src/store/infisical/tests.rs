@@ -1,13 +1,19 @@
 //! The store against the stand-in, which keeps state as Infisical does, and against one that misbehaves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use infisical_stand_in::{Answer, CLIENT_ID, CLIENT_SECRET, ENVIRONMENT, PROJECT, Server};
 use keyward_core::id::UserId;
 use keyward_core::secret::Secret;
+use keyward_outbound::TlsConnector;
 use uuid::Uuid;
 
+use super::InfisicalStore;
 use crate::infisical::{InfisicalConfig, InfisicalError};
+use crate::store::TokenStore;
+use crate::store::sql::SqlStore;
+use crate::store::suite::{Subject, passes};
 use crate::testing::{Ground, client_secret, grounds, name, token};
 use crate::{Expected, NewToken, StoreKind, Vault, VaultError};
 
@@ -314,4 +320,17 @@ async fn one_that_does_not_answer_does_not_hold_anybody() {
     server.next("GET", RAW, |_| Some(Answer::error(500, "", "").after(Duration::from_secs(60))));
     let error = vault.get(&name("coda/key")).await.expect_err("too slow");
     assert!(matches!(told(error), InfisicalError::Unreachable(_)));
+}
+
+#[tokio::test]
+async fn the_list_of_tests_passes() {
+    for ground in grounds().await {
+        let server = Server::start().expect("server");
+        let store = |sql: &SqlStore| -> Arc<dyn TokenStore> {
+            Arc::new(InfisicalStore::new(config(&server), TlsConnector::system(), sql))
+        };
+        let elsewhere = ground.vault_of_another_process().await.sql_store();
+        let handles = vec![store(&ground.sql().await), store(&elsewhere)];
+        passes(&Subject { handles, destroys: false, clock: ground.clock.clone() }).await;
+    }
 }
