@@ -19,6 +19,11 @@ const TOOLS: [Tool; 5] = [
         packages: &["nodejs", "npm"],
         is_there: || find("node").is_some() && find("npm").is_some(),
     },
+    Tool {
+        name: "SoftHSM 2 with pkcs11-tool",
+        packages: &["softhsm2", "opensc"],
+        is_there: || find("softhsm2-util").is_some() && find("pkcs11-tool").is_some(),
+    },
     Tool { name: "Python with venv", packages: &["python3", "python3-venv"], is_there: python_is_there },
 ];
 
