@@ -31,3 +31,16 @@ async fn create(server: &str, name: &str) -> Result<()> {
     connection.await??;
     Ok(())
 }
+
+/// Runs statements on a database, as its administrator.
+pub fn execute(url: &str, statements: &str) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+        let connection = tokio::spawn(connection);
+        client.batch_execute(statements).await.with_context(|| statements.to_owned())?;
+        drop(client);
+        connection.await??;
+        Ok(())
+    })
+}

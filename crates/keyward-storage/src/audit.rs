@@ -33,7 +33,9 @@ use crate::transaction::Transaction;
 
 pub use append::append;
 pub use checkpoint::{Checkpoint, CheckpointFault, InvalidCheckpoint};
-pub use checkpoints::{CheckpointError, KEEPER, change_key, checkpoints_after, make_checkpoint, newest_checkpoint};
+pub use checkpoints::{
+    CheckpointError, KEEPER, change_key, checkpoints_after, last_record, make_checkpoint, newest_checkpoint,
+};
 pub use export::{ExportError, ReadError, export, verify_export};
 pub use hex::{Hex, InvalidHex};
 pub use key::{PublicKey, Signature, Signer};

@@ -1,10 +1,14 @@
 //! What commands write to standard output: a table for people, JSON for machines.
 
 use std::io::{self, Write};
+use std::path::Path;
 
+use anyhow::Context;
 use comfy_table::{ContentArrangement, Table, presets};
 use keyward_core::clock::Timestamp;
 use serde::Serialize;
+
+use crate::private_file::PrivateFile;
 
 /// The flag that every listing has.
 #[derive(clap::Args, Clone, Copy, Debug)]
@@ -57,6 +61,15 @@ pub(crate) fn json(value: &impl Serialize) -> io::Result<()> {
 /// Writes a line.
 pub(crate) fn line(text: &str) -> io::Result<()> {
     write(&format!("{text}\n"))
+}
+
+/// Writes a line into a file for its owner alone, or to standard output where none is named.
+pub(crate) fn to_file_or_line(path: Option<&Path>, text: &str) -> anyhow::Result<()> {
+    let Some(path) = path else { return Ok(line(text)?) };
+    let cannot = || format!("cannot write {}", path.display());
+    let mut out = PrivateFile::create(path).with_context(cannot)?;
+    writeln!(out, "{text}").with_context(cannot)?;
+    out.finish().with_context(cannot)
 }
 
 fn write(text: &str) -> io::Result<()> {

@@ -1,5 +1,6 @@
 //! `keyward serve`: opens the rooms in order, listens, and stops in order.
 
+mod audit_keeper;
 mod background;
 mod body;
 mod client_address;
@@ -27,6 +28,7 @@ use crate::wiring::rooms::Rooms;
 use crate::wiring::verifier::{self, Live};
 use crate::wiring::{self, gateway};
 
+use audit_keeper::AuditKeeper;
 use background::Keeper;
 use client_address::TrustedProxies;
 use dispatch::Dispatch;
@@ -88,6 +90,17 @@ pub(crate) fn serve(
     runtime.block_on(keeper.start())?;
     runtime.spawn(keeper.follow());
     runtime.spawn(rooms.issuer.clone().background());
+    let audit_keeper = Arc::new(AuditKeeper {
+        database: rooms.cabinet.database.clone(),
+        vault: rooms.cabinet.vault.clone(),
+        random: rooms.cabinet.random.clone(),
+        keep: loaded.config.audit.keep.as_ref().map(|keep| keep.0.0),
+        signer: tokio::sync::Mutex::new(None),
+    });
+    runtime.spawn({
+        let audit_keeper = Arc::clone(&audit_keeper);
+        async move { audit_keeper.run().await }
+    });
     let gateway = Gateway::new(
         gateway::config(&loaded.config, &layout)?,
         verifier,
@@ -121,8 +134,13 @@ pub(crate) fn serve(
     });
     stop.cancel();
     let ended = threads.into_iter().map(std::thread::JoinHandle::join).filter(Result::is_err).count();
-    record(&rooms, Action::Stop);
-    runtime.block_on(rooms.cabinet.audit.flush());
+    runtime.block_on(async {
+        // Opening the key is recorded, too, and the last record is that Keyward has stopped.
+        audit_keeper.prepare().await;
+        record(&rooms, Action::Stop);
+        rooms.cabinet.audit.close().await;
+        audit_keeper.finish().await;
+    });
     tracing::info!("stopped");
     anyhow::ensure!(ended == 0, "{ended} worker(s) ended by a panic");
     outcome

@@ -1,6 +1,7 @@
 //! From the configuration file to the rooms: each gets a plain configuration of its own.
 
 pub(crate) mod audit;
+pub(crate) mod audit_key;
 pub(crate) mod cabinet;
 pub(crate) mod gateway;
 pub(crate) mod issuer;

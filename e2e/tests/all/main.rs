@@ -22,6 +22,7 @@ mod infisical;
 mod openbao;
 
 mod account_page;
+mod audit;
 mod backup;
 mod demo;
 mod restart;

@@ -6,6 +6,7 @@ use keyward_core::random::Random;
 use uuid::Uuid;
 
 use super::chain::{Content, GENESIS, Hash};
+use crate::database::Database;
 use crate::error::StorageError;
 use crate::params;
 use crate::transaction::Transaction;
@@ -46,8 +47,26 @@ pub(super) async fn append_as<'a>(
     transaction.execute(sql, params![seq, &hash]).await.map(drop)
 }
 
+/// Appends, in a transaction of its own, those that are not in the log yet; how many there were. A commit whose answer was
+/// lost may have been done.
+pub(super) async fn append_new(database: &Database, events: &[(Uuid, AuditEvent)]) -> Result<u64, StorageError> {
+    let mut transaction = database.begin("append audit records again").await?;
+    lock(&mut transaction).await?;
+    // All that was tried together is there or not, and what came later was not among it.
+    let mut new = events;
+    while let [(id, _), rest @ ..] = new {
+        if transaction.query_opt("SELECT seq FROM audit_log WHERE id = $1", params![*id]).await?.is_none() {
+            break;
+        }
+        new = rest;
+    }
+    append_as(&mut transaction, new.iter().map(|(id, event)| (id, event))).await?;
+    transaction.commit().await?;
+    Ok(new.len() as u64)
+}
+
 /// Holds the end of the chain until the end of the transaction.
-pub(super) async fn lock(transaction: &mut Transaction) -> Result<(), StorageError> {
+async fn lock(transaction: &mut Transaction) -> Result<(), StorageError> {
     transaction.lock("keyward audit").await
 }
 
@@ -96,5 +115,5 @@ fn link(id: Uuid, seq: i64, hash: &mut Hash, event: &AuditEvent) -> Vec<Value> {
 
 /// Callers choose some of these texts. One with a character that cannot be stored must not keep a whole batch from the log.
 fn storable(text: &Option<String>) -> Option<String> {
-    text.as_ref().map(|text| text.replace('\0', "\u{FFFD}"))
+    text.as_ref().map(|text| if text.contains('\0') { text.replace('\0', "\u{FFFD}") } else { text.clone() })
 }

@@ -63,6 +63,12 @@ pub async fn newest_checkpoint(database: &Database) -> Result<Option<Checkpoint>
     database.query_opt(SQL, params![]).await?.as_ref().map(Checkpoint::read).transpose()
 }
 
+/// The number of the last record; 0 before the first.
+pub async fn last_record(database: &Database) -> Result<i64, StorageError> {
+    let row = database.query_opt("SELECT seq FROM audit_head WHERE id = 1", params![]).await?;
+    row.map_or(Ok(0), |row| row.get(0))
+}
+
 /// Those after `number`, in their order, at most `limit`.
 pub async fn checkpoints_after(database: &Database, number: i64, limit: i64) -> Result<Vec<Checkpoint>, StorageError> {
     const SQL: &str =

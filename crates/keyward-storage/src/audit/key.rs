@@ -53,6 +53,7 @@ impl PublicKey {
     }
 }
 
+/// Gives the Ed25519 signature of a message.
 type Sign = dyn Fn(&[u8]) -> [u8; 64] + Send + Sync;
 
 /// Signs checkpoints. Whoever makes one holds the private half.

@@ -6,15 +6,14 @@ use std::path::{Path, PathBuf};
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::clock::Timestamp;
-use keyward_core::id::{RequestId, uuid_v7};
+use keyward_core::id::RequestId;
 use keyward_core::random::Random;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::append::{append_as, lock};
+use super::append::append_new;
 use crate::database::Database;
 use crate::error::StorageError;
-use crate::params;
 
 const PREFIX: &str = "audit-spill-";
 const SUFFIX: &str = ".jsonl";
@@ -38,11 +37,11 @@ struct Line {
 }
 
 /// Writes the events to a new file of the directory, for its owner's eyes alone, and waits until it is on disk.
-pub(super) fn write(directory: &Path, random: &Random, events: &[AuditEvent]) -> io::Result<PathBuf> {
+pub(super) fn write(directory: &Path, random: &Random, events: &[(Uuid, AuditEvent)]) -> io::Result<PathBuf> {
     let mut text = Vec::new();
-    for event in events {
+    for (id, event) in events {
         let line = Line {
-            id: uuid_v7(event.at, random).map_err(io::Error::other)?,
+            id: *id,
             at: event.at,
             action: event.action.to_string(),
             result: event.result.to_string(),
@@ -156,21 +155,6 @@ fn late(detail: Option<String>) -> String {
     serde_json::Value::Object(members).to_string()
 }
 
-/// Appends those that are not in the log yet.
-async fn append_new(database: &Database, events: &[(Uuid, AuditEvent)]) -> Result<u64, StorageError> {
-    let mut transaction = database.begin("take in audit records").await?;
-    lock(&mut transaction).await?;
-    let mut new = Vec::new();
-    for (id, event) in events {
-        if transaction.query_opt("SELECT seq FROM audit_log WHERE id = $1", params![*id]).await?.is_none() {
-            new.push((id, event));
-        }
-    }
-    append_as(&mut transaction, new.iter().copied()).await?;
-    transaction.commit().await?;
-    Ok(new.len() as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -180,7 +164,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let mut event = AuditEvent::new(Timestamp::from_seconds(7), Action::Call, AuditResult::Ok);
         event.detail = Some("{\"tool\":\"x\"}".to_owned());
-        let path = write(directory.path(), &Random::system(), std::slice::from_ref(&event)).expect("written");
+        let path = write(directory.path(), &Random::system(), &[(Uuid::max(), event.clone())]).expect("written");
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
@@ -188,7 +172,8 @@ mod tests {
         }
         assert_eq!(files(directory.path()).expect("listed"), std::slice::from_ref(&path));
         let text = fs::read(path).expect("read");
-        let (_, read) = parse(text.trim_ascii()).expect("a record");
+        let (id, read) = parse(text.trim_ascii()).expect("a record");
+        assert_eq!(id, Uuid::max());
         assert_eq!(read.detail.as_deref(), Some("{\"late\":true,\"tool\":\"x\"}"));
         assert_eq!(AuditEvent { detail: event.detail.clone(), ..read }, event);
         assert!(parse(b"{}").is_none() && parse(b"\xff").is_none());

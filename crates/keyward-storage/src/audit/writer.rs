@@ -7,20 +7,24 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use keyward_core::id::uuid_v7;
 use keyward_core::random::Random;
 use tokio::sync::{mpsc, oneshot};
+use uuid::Uuid;
 
-use super::append::append;
+use super::append::{append_as, append_new};
 use super::{Entry, QUEUE, spill};
 use crate::database::Database;
 use crate::error::StorageError;
 
 /// Most entries that are taken at once.
 const BATCH: usize = 1_024;
+/// How long a record that nobody waits for may wait for others: a commit costs much more than a record in it.
+const LINGER: Duration = Duration::from_millis(10);
 /// The first pause after a failure; the next are longer, up to 32 times as long.
 const PAUSE: Duration = Duration::from_millis(250);
-/// How often the last records are tried at the end; with the pauses, about four seconds.
-const LAST_TRIES: u32 = 4;
+/// How long the last records are tried.
+const LAST_TRIES: Duration = Duration::from_secs(4);
 
 pub(super) struct Writer {
     pub(super) database: Database,
@@ -34,7 +38,7 @@ pub(super) struct Writer {
 /// What could not be written yet, and nobody waits for.
 #[derive(Default)]
 struct Pending {
-    events: Vec<AuditEvent>,
+    events: Vec<(Uuid, AuditEvent)>,
     failures: u32,
     /// How many dropped records the log, or a file, tells of already.
     told: u64,
@@ -63,10 +67,18 @@ impl Writer {
 
     /// Waits until there is something to do; `false` when there will be nothing more.
     async fn take(&mut self, pending: &Pending, batch: &mut Vec<Entry>) -> bool {
-        if pending.events.is_empty() {
-            return self.entries.recv_many(batch, BATCH).await > 0;
-        }
-        let mut pause = pin!(tokio::time::sleep(pause(pending.failures)));
+        let (pause, most) = if pending.events.is_empty() {
+            if self.entries.recv_many(batch, BATCH).await == 0 {
+                return false;
+            }
+            if batch.len() >= BATCH || is_awaited(batch) {
+                return true;
+            }
+            (LINGER, BATCH)
+        } else {
+            (pause(pending.failures), QUEUE)
+        };
+        let mut pause = pin!(tokio::time::sleep(pause));
         loop {
             tokio::select! {
                 () = &mut pause => return true,
@@ -74,8 +86,7 @@ impl Writer {
                     if taken == 0 {
                         return !batch.is_empty();
                     }
-                    // Somebody waits for an answer, and not for the pause.
-                    if batch.len() >= QUEUE || !batch.iter().all(|entry| matches!(entry, Entry::Event(_))) {
+                    if batch.len() >= most || is_awaited(batch) {
                         return true;
                     }
                 }
@@ -88,10 +99,11 @@ impl Writer {
         let (mut durable, mut flushes, mut closes) = (Vec::new(), Vec::new(), Vec::new());
         for entry in batch.drain(..) {
             match entry {
-                Entry::Event(event) => pending.events.push(event),
+                Entry::Event(event) => {
+                    let _ = self.queue(pending, event);
+                }
                 Entry::Durable(event, done) => {
-                    durable.push((pending.events.len(), done));
-                    pending.events.push(event);
+                    durable.extend(self.queue(pending, event).map(|index| (index, done)));
                 }
                 Entry::Flush(done) => flushes.push(done),
                 Entry::Close(done) => closes.push(done),
@@ -114,12 +126,30 @@ impl Writer {
         tell(flushes.into_iter().chain(closes));
     }
 
+    /// Gives it its id, under which it is in the log once, however often that is tried.
+    /// `None` when there is no id to be had.
+    fn queue(&self, pending: &mut Pending, event: AuditEvent) -> Option<usize> {
+        let Ok(id) = uuid_v7(event.at, &self.random) else {
+            self.drop_events(1);
+            return None;
+        };
+        pending.events.push((id, event));
+        Some(pending.events.len() - 1)
+    }
+
     /// Appends what is pending, all of it or nothing, and how many records were dropped before.
     async fn try_pending(&self, pending: &mut Pending) -> bool {
         let lost = self.lost(pending);
         let waiting = pending.events.len();
-        pending.events.extend(lost.as_ref().map(|(_, event)| event.clone()));
-        match self.append(&pending.events).await {
+        if let Some((_, event)) = &lost {
+            let _ = self.queue(pending, event.clone());
+        }
+        let done = match pending.failures {
+            0 => self.append(&pending.events).await,
+            // The try before may have been done, and its answer lost.
+            _ => append_new(&self.database, &pending.events).await.map(drop),
+        };
+        match done {
             Ok(()) => {
                 pending.told = lost.map_or(pending.told, |(dropped, _)| dropped);
                 pending.failures = 0;
@@ -138,12 +168,12 @@ impl Writer {
     }
 
     /// All of the events or none.
-    async fn append(&self, events: &[AuditEvent]) -> Result<(), StorageError> {
+    async fn append(&self, events: &[(Uuid, AuditEvent)]) -> Result<(), StorageError> {
         if events.is_empty() {
             return Ok(());
         }
         let mut transaction = self.database.begin("append audit records").await?;
-        append(&mut transaction, &self.random, events).await?;
+        append_as(&mut transaction, events.iter().map(|(id, event)| (id, event))).await?;
         transaction.commit().await
     }
 
@@ -158,17 +188,22 @@ impl Writer {
 
     /// The end: what cannot be written in a few seconds goes into a file.
     async fn finish(&self, pending: &mut Pending) {
-        for _ in 1..LAST_TRIES {
-            if pending.events.is_empty() && self.lost(pending).is_none() || self.try_pending(pending).await {
-                return;
-            }
-            tokio::time::sleep(pause(pending.failures)).await;
-        }
-        if self.try_pending(pending).await {
+        if pending.events.is_empty() && self.lost(pending).is_none() {
             return;
         }
+        let tries = async {
+            while !self.try_pending(pending).await {
+                tokio::time::sleep(pause(pending.failures)).await;
+            }
+        };
+        if tokio::time::timeout(LAST_TRIES, tries).await.is_ok() {
+            return;
+        }
+        pending.events.retain(|(_, event)| event.action != Action::AuditLost);
         let lost = self.lost(pending);
-        pending.events.extend(lost.as_ref().map(|(_, event)| event.clone()));
+        if let Some((_, event)) = &lost {
+            let _ = self.queue(pending, event.clone());
+        }
         let events = std::mem::take(&mut pending.events);
         match self.spill.as_ref().map(|directory| spill::write(directory, &self.random, &events)) {
             Some(Ok(path)) => {
@@ -190,6 +225,11 @@ impl Writer {
             tracing::error!(records, "audit records were given up");
         }
     }
+}
+
+/// Whether somebody waits for an answer, and not for a pause.
+fn is_awaited(batch: &[Entry]) -> bool {
+    !batch.iter().all(|entry| matches!(entry, Entry::Event(_)))
 }
 
 /// How long to wait after so many failures.

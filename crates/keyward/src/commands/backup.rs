@@ -122,7 +122,7 @@ async fn record(loaded: &Loaded, database: &Database, freeze: bool) -> anyhow::R
         tracing::warn!("the database takes no audit record now: this backup will not be in the audit log");
         return Ok(());
     }
-    let log = audit::start(loaded, database, &Random::system());
+    let log = audit::start(loaded, database, &Random::system())?;
     let mut event = AuditEvent::new(database.clock().now(), Action::BackupCreate, AuditResult::Ok);
     event.detail = freeze.then(|| serde_json::json!({ "freeze": true }).to_string());
     log.record_durably(event).await.context("no copy leaves the database without a record of it")

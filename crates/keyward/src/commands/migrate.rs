@@ -55,7 +55,7 @@ pub(crate) fn run(file: Option<&Path>, command: &Command) -> anyhow::Result<()> 
                 }
             }
             Command::Up => {
-                let report = database.migrate().await?;
+                let report = storage::migrate(&database).await?;
                 let applied = report.applied.iter().map(|name| format!("applied: {name}\n"));
                 output::line(&format!("{}the database has version {}", applied.collect::<String>(), report.to))?;
             }

@@ -28,7 +28,7 @@ impl Cabinet {
         hardening::forbid_core_dumps();
         let (clock, random) = (Clock::System, Random::system());
         let database = storage::open_and_migrate(loaded, &clock).await?;
-        let audit = audit::start(loaded, &database, &random);
+        let audit = audit::start(loaded, &database, &random)?;
         let vault = vault::open(loaded, &database, &clock, &random, &audit).await?;
         Ok(Self { clock, random, database, audit, vault })
     }
@@ -44,7 +44,7 @@ pub(crate) fn with_cabinet(
     super::runtime()?.block_on(async {
         let cabinet = Cabinet::open(&loaded).await?;
         let done = work(&loaded, &cabinet).await;
-        cabinet.audit.flush().await;
+        cabinet.audit.close().await;
         done
     })
 }

@@ -54,7 +54,7 @@ pub(crate) fn with_rooms(
     super::runtime()?.block_on(async {
         let rooms = Rooms::open(&loaded, &layout).await?;
         let done = work(&rooms).await;
-        rooms.cabinet.audit.flush().await;
+        rooms.cabinet.audit.close().await;
         done
     })
 }

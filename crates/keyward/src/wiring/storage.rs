@@ -1,8 +1,11 @@
 //! The database's configuration.
 
 use anyhow::Context;
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::clock::Clock;
-use keyward_storage::{Database, NEWEST, StorageConfig};
+use keyward_core::random::Random;
+use keyward_storage::audit;
+use keyward_storage::{Database, MigrationReport, NEWEST, StorageConfig, StorageError};
 
 use crate::config::{Loaded, StorageUrl, TextValue};
 
@@ -36,11 +39,23 @@ pub(crate) async fn open_prepared(loaded: &Loaded, clock: &Clock) -> anyhow::Res
 /// Opens the database and brings it to this version's schema.
 pub(crate) async fn open_and_migrate(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Database> {
     let database = open(loaded, clock).await?;
-    database
-        .migrate()
+    migrate(&database)
         .await
         .with_context(|| url(loaded, &loaded.config.storage.url.0).map(|url| named(&url)).unwrap_or_default())?;
     Ok(database)
+}
+
+/// Brings it to this version's schema, and records that, where there was something to be brought.
+pub(crate) async fn migrate(database: &Database) -> Result<MigrationReport, StorageError> {
+    let report = database.migrate().await?;
+    if report.from > 0 && !report.applied.is_empty() {
+        let mut event = AuditEvent::new(database.clock().now(), Action::Migrate, AuditResult::Ok);
+        event.detail = Some(serde_json::json!({ "from": report.from, "to": report.to }).to_string());
+        let mut transaction = database.begin("record a migration").await?;
+        audit::append(&mut transaction, &Random::system(), &[event]).await?;
+        transaction.commit().await?;
+    }
+    Ok(report)
 }
 
 /// The database's URL, from wherever the configuration says it is. It may hold a password.

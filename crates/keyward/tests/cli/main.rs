@@ -1,5 +1,6 @@
 //! Transcripts of the command line: what a person or a script sees, and the exit code.
 
+mod audit;
 mod backups;
 mod cabinet;
 mod configuration;

@@ -1,0 +1,70 @@
+//! `keyward audit prune`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use keyward_storage::audit;
+
+use super::moment::Moment;
+use crate::input::confirm;
+use crate::output;
+use crate::private_file::PrivateFile;
+use crate::progress::Progress;
+use crate::wiring::audit_key;
+use crate::wiring::cabinet::{Cabinet, with_cabinet};
+
+/// How long to wait for a process that makes a checkpoint now.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Remove the oldest records of the audit log
+///
+/// Records go only up to a signed checkpoint, and a new one says which are gone, so that the rest stays provable. What does
+/// not verify is not removed. With `audit.keep` in the configuration `keyward serve` does so by itself.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Remove what is older than this: 2026-01-31, or with a time as in 2026-01-31T08:00:00Z
+    #[arg(long, value_name = "DATE")]
+    before: Moment,
+    /// Write what is removed to this file first, in JSON Lines, for its owner alone
+    #[arg(long, value_name = "FILE")]
+    export: Option<PathBuf>,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
+    with_cabinet(file, async |_, cabinet| {
+        let database = &cabinet.database;
+        let held = database.lock(audit::KEEPER, PATIENCE).await?;
+        let Some(_held) = held else { bail!("another process makes checkpoints of the audit log now: try again") };
+        audit::remove_pruned(database).await?;
+        let Some(old) = audit::prunable(database, args.before.0).await? else {
+            return Ok(output::line("No record is older, or no checkpoint covers one that is.")?);
+        };
+        let (count, from, to) = (old.count(), old.from, old.to);
+        if !args.yes && !confirm(&format!("Remove {count} records, {from} to {to}?"))? {
+            bail!("the audit log is left alone; say --yes where nobody can be asked ({count} records, {from} to {to})");
+        }
+        check_and_export(cabinet, &old, args).await?;
+        let signer = audit_key::signer(database, &cabinet.vault, &cabinet.random).await?;
+        let anchor = audit::prune(database, &cabinet.random, &signer, &old).await?;
+        Ok(output::line(&format!("{count} records are removed, {from} to {to}; checkpoint {} says so", anchor.number))?)
+    })
+}
+
+async fn check_and_export(cabinet: &Cabinet, old: &audit::Prunable, args: &Args) -> anyhow::Result<()> {
+    let (mut progress, mut count) = (Progress::of("records"), 0);
+    let mut out = match &args.export {
+        Some(path) => Some(PrivateFile::create(path).with_context(|| format!("cannot write {}", path.display()))?),
+        None => None,
+    };
+    audit::check_prunable(&cabinet.database, old, |record| {
+        count += 1;
+        progress.set(count);
+        out.as_mut().map_or(Ok(()), |out| record.write_json(out))
+    })
+    .await?;
+    Ok(out.map_or(Ok(()), PrivateFile::finish)?)
+}
