@@ -60,6 +60,11 @@ impl Keyward {
         self.environment.push((name.into(), value.into()));
     }
 
+    /// Takes an environment variable away again.
+    pub fn remove_environment(&mut self, name: &str) {
+        self.environment.retain(|(own, _)| own != name);
+    }
+
     /// A file in its folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.path().join(name)
@@ -100,11 +105,15 @@ impl Keyward {
 
     /// Starts the server and waits until it is ready. It keeps its address over restarts.
     pub fn start(&mut self) -> Result<()> {
+        self.start_with(&["serve", "--ready-file", "ready.json"])
+    }
+
+    fn start_with(&mut self, arguments: &[&str]) -> Result<()> {
         let ready = self.path("ready.json");
         if ready.exists() {
             fs::remove_file(&ready)?;
         }
-        let mut process = Running::start(&mut self.command(&["serve", "--ready-file", "ready.json"])?, b"")?;
+        let mut process = Running::start(&mut self.command(arguments)?, b"")?;
         let ready = process.wait_for("Keyward to be ready", |_| {
             serde_json::from_str::<Value>(&fs::read_to_string(&ready).ok()?).ok()
         })?;
@@ -115,6 +124,16 @@ impl Keyward {
         self.address = Some(listen.parse()?);
         self.set_environment("KEYWARD__SERVER__LISTEN", &listen);
         Ok(())
+    }
+
+    /// Starts another server beside the one that runs, on the same port and with the configuration as it is now, and stops
+    /// that one when this one is ready; gives how it ended.
+    pub fn take_over(&mut self) -> Result<Ended> {
+        let before = self.process.take().context("it does not run")?;
+        self.start_with(&["serve", "--take-over", "--ready-file", "ready.json"])?;
+        let ended = before.stop("TERM")?;
+        self.keep(&ended);
+        Ok(ended)
     }
 
     /// Starts the server where it cannot start; gives how it ended.

@@ -48,7 +48,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let upstream = runtime.block_on(async { upstream::serve(stop.clone()) })?;
     let loaded = config::load(Some(&directory.write_config(args.listen, upstream)?))?;
     telemetry::start(&loaded.config.log)?;
-    let served = serve::serve(&loaded, stop, async |serving| greet(serving, &directory).await);
+    let served = serve::serve(&loaded, serve::Door::Alone, stop, async |serving| greet(serving, &directory).await);
     // The server's sessions may hold streams open; nobody waits for these.
     runtime.shutdown_background();
     served?;

@@ -43,6 +43,10 @@ pub(crate) struct Args {
     /// Write the address as JSON to this file once calls are served
     #[arg(long, value_name = "PATH")]
     ready_file: Option<PathBuf>,
+    /// Listen beside a process that serves the same address, to take over from it: once this one is ready, tell that one to
+    /// stop (SIGTERM), and no call is lost
+    #[arg(long)]
+    take_over: bool,
 }
 
 pub(crate) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
@@ -52,7 +56,8 @@ pub(crate) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
         tracing::warn!("{warning}");
     }
     let stop = CancellationToken::new();
-    serve(&loaded, stop, async |serving| {
+    let door = if args.take_over { Door::Beside } else { Door::Alone };
+    serve(&loaded, door, stop, async |serving| {
         ready::announce(serving.listen, &serving.layout.public_url, args.ready_file.as_deref())
     })
 }
@@ -64,17 +69,34 @@ pub(crate) struct Serving<'a> {
     pub(crate) rooms: &'a Rooms,
 }
 
+/// Whether another process may have the port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// It must be free.
+    Alone,
+    /// It is shared with the process that is taken over from.
+    Beside,
+}
+
 /// Serves until `stop`, or a signal; `when_ready` runs once calls can come.
 pub(crate) fn serve(
     loaded: &Loaded,
+    door: Door,
     stop: CancellationToken,
     when_ready: impl AsyncFnOnce(&Serving<'_>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let section = &loaded.config.server;
     let workers = section.worker_threads.map_or_else(default_workers, usize::from);
-    // First of all, so that nothing is touched when the port is taken; calls wait in the backlog until all is open.
-    let listeners = listen::listen(section.listen.0, workers)?;
-    let listen = listeners.first().context("no listening socket")?.local_addr()?;
+    // First of all, so that nothing is touched when the port is taken; calls wait in the backlog until all is open. Beside
+    // another process last of all: calls that come before all is open are that one's.
+    let early = match door {
+        Door::Alone => Some(listen::listen(section.listen.0, workers)?),
+        Door::Beside => None,
+    };
+    let listen = match &early {
+        Some(listeners) => listeners.first().context("no listening socket")?.local_addr()?,
+        None => section.listen.0,
+    };
     let layout = Layout::new(&loaded.config, Some(listen))?;
     let runtime = wiring::runtime().context("no runtime")?;
     let rooms = runtime.block_on(Rooms::open(loaded, &layout))?;
@@ -118,6 +140,10 @@ pub(crate) fn serve(
         header_bytes: section.max_header_bytes.0.bytes(),
         header_timeout: section.header_read_timeout.0.0,
         grace: section.shutdown_grace.0.0,
+    };
+    let listeners = match early {
+        Some(listeners) => listeners,
+        None => listen::listen_beside(listen, workers)?,
     };
     let mut threads = Vec::with_capacity(workers);
     for (number, listener) in listeners.into_iter().enumerate() {

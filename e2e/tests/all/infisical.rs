@@ -76,17 +76,18 @@ fn compared(request: &Arrived) -> Compared {
     }
 }
 
-fn section(server: &Server, seal: bool) -> String {
+/// `[token_store]` with the section of this server; `kind` as TOML.
+pub(crate) fn section(server: &Server, seal: bool, kind: &str) -> String {
     let url = server.url();
     format!(
-        "[token_store]\nkind = \"infisical\"\n[token_store.infisical]\nurl = {url:?}\nproject_id = {PROJECT:?}\n\
+        "[token_store]\nkind = {kind}\n[token_store.infisical]\nurl = {url:?}\nproject_id = {PROJECT:?}\n\
          environment = {ENVIRONMENT:?}\npath = \"/keyward\"\nclient_id = {CLIENT_ID:?}\n\
          client_secret = \"env:INFISICAL_CLIENT_SECRET\"\nseal = {seal}\n"
     )
 }
 
 fn keyward(server: &Server, seal: bool) -> Result<Keyward> {
-    let mut keyward = Keyward::configured(&Configuration::sqlite().section(&section(server, seal)))?;
+    let mut keyward = Keyward::configured(&Configuration::sqlite().section(&section(server, seal, "\"infisical\"")))?;
     keyward.set_environment("INFISICAL_CLIENT_SECRET", CLIENT_SECRET);
     Ok(keyward)
 }

@@ -20,6 +20,7 @@ mod token_bad_input;
 
 mod infisical;
 mod openbao;
+mod phases;
 
 mod account_page;
 mod audit;

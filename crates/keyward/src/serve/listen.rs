@@ -1,5 +1,5 @@
 //! Listening sockets: one for each worker on the same port (`SO_REUSEPORT`), so that the kernel spreads connections and
-//! no worker waits for another.
+//! no worker waits for another. A process that takes over from another shares the port with it until that one has ended.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,6 +22,35 @@ pub(crate) fn listen(address: SocketAddr, count: usize) -> anyhow::Result<Vec<Tc
         listeners.push(shared(bound).map_err(|error| advice(bound, error))?);
     }
     Ok(listeners)
+}
+
+/// `count` sockets on `address` beside those of a process that has the port already, and is to be told to stop.
+pub(crate) fn listen_beside(address: SocketAddr, count: usize) -> anyhow::Result<Vec<TcpListener>> {
+    anyhow::ensure!(address.port() != 0, "--take-over needs a port: [server] listen picks one anew at each start");
+    (0..count.max(1)).map(|_| shared(address).map_err(|error| advice(address, error))).collect()
+}
+
+/// Lets no new connection begin on a listening socket, while those that have begun still come in. Closing it with some
+/// on their way would reset them. Whoever is turned away asks again after a second (RFC 6298 §2), and then finds the
+/// socket of the process that took over, or none.
+#[cfg(target_os = "linux")]
+pub(crate) fn turn_away(listener: &tokio::net::TcpListener) -> io::Result<()> {
+    use socket2::{SockFilter, SockRef};
+    // Classic BPF (linux/filter.h) over the TCP header: drops what has SYN and not ACK in its flags, the byte at 13.
+    let filter = [
+        SockFilter::new(0x30, 0, 0, 13),
+        SockFilter::new(0x54, 0, 0, 0x12),
+        SockFilter::new(0x15, 0, 1, 0x02),
+        SockFilter::new(0x06, 0, 0, 0),
+        SockFilter::new(0x06, 0, 0, u32::MAX),
+    ];
+    SockRef::from(listener).attach_filter(&filter)
+}
+
+/// There is no such filter here: what is on its way at the very moment of closing is reset.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn turn_away(_: &tokio::net::TcpListener) -> io::Result<()> {
+    Ok(())
 }
 
 fn shared(address: SocketAddr) -> io::Result<TcpListener> {
@@ -71,6 +100,15 @@ mod tests {
         let listeners = listen(loopback(0), 3).expect("a free port");
         let ports: Vec<u16> = listeners.iter().map(|l| l.local_addr().expect("an address").port()).collect();
         assert!(ports[0] != 0 && ports.iter().all(|port| *port == ports[0]), "{ports:?}");
+    }
+
+    #[test]
+    fn who_takes_over_shares_the_port() {
+        let before = listen(loopback(0), 2).expect("a free port");
+        let address = before[0].local_addr().expect("an address");
+        let beside = listen_beside(address, 2).expect("beside");
+        assert!(beside.iter().all(|listener| listener.local_addr().expect("an address") == address));
+        assert!(listen_beside(loopback(0), 1).is_err(), "there is nothing to take over at a port of its own");
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Context;
+use http::header::{CONNECTION, HeaderValue};
 use http::{Request, Response};
 use http_body::Body;
 use hyper::body::Incoming;
@@ -18,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio::task::LocalSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
+
+use super::listen;
 
 /// How much a connection may ask for, and for how long.
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +35,10 @@ pub(crate) struct Limits {
 
 /// hyper's least buffer; a smaller one makes it panic.
 const LEAST_BUFFER: usize = 8 * 1024;
+/// How long connections that have begun get to come in when the process is told to stop.
+const SETTLE: Duration = Duration::from_millis(300);
+/// How long a connection that carries no call stays open then: a client may just be sending its next one.
+const LULL: Duration = Duration::from_secs(2);
 /// How long to leave the listener alone when the process has no descriptor left for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -68,25 +75,43 @@ pub(crate) fn start<A: Answer>(
 
 async fn accept<A: Answer>(listener: tokio::net::TcpListener, limits: Limits, stop: CancellationToken, answer: A) {
     let connections = TaskTracker::new();
+    accept_until_settled(&listener, limits, &stop, |stream, peer| {
+        connections.spawn_local(serve(stream, peer, limits, stop.clone(), answer.clone()));
+    })
+    .await;
+    drop(listener);
+    connections.close();
+    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
+        tracing::warn!(calls = connections.len(), "calls were cut off at the end of the grace time");
+    }
+}
+
+/// Accepts connections until the process was told to stop and those that had begun by then have come in.
+async fn accept_until_settled(
+    listener: &tokio::net::TcpListener,
+    limits: Limits,
+    stop: &CancellationToken,
+    mut accepted: impl FnMut(TcpStream, SocketAddr),
+) {
+    let mut settled = pin!(async {
+        stop.cancelled().await;
+        if let Err(error) = listen::turn_away(listener) {
+            tracing::debug!(%error, "connections that begin now may be reset");
+        }
+        tokio::time::sleep(SETTLE.min(limits.grace)).await;
+    });
     loop {
-        let accepted = tokio::select! {
-            () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+        let outcome = tokio::select! {
+            () = &mut settled => return,
+            outcome = listener.accept() => outcome,
         };
-        match accepted {
-            Ok((stream, peer)) => {
-                connections.spawn_local(serve(stream, peer, limits, stop.clone(), answer.clone()));
-            }
+        match outcome {
+            Ok((stream, peer)) => accepted(stream, peer),
             Err(error) => {
                 tracing::warn!(%error, "no connection could be accepted");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
-    }
-    drop(listener);
-    connections.close();
-    if tokio::time::timeout(limits.grace, connections.wait()).await.is_err() {
-        tracing::warn!(calls = connections.len(), "calls were cut off at the end of the grace time");
     }
 }
 
@@ -97,8 +122,15 @@ async fn serve<A: Answer>(stream: TcpStream, peer: SocketAddr, limits: Limits, s
         return;
     }
     let service = service_fn(|request| {
-        let answer = answer.clone();
-        async move { Ok::<_, Infallible>(answer.answer(peer, request).await) }
+        let (answer, stop) = (answer.clone(), &stop);
+        async move {
+            let mut response = answer.answer(peer, request).await;
+            if stop.is_cancelled() {
+                // RFC 9112 §9.6: no other request comes on this connection.
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(response)
+        }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
@@ -106,10 +138,13 @@ async fn serve<A: Answer>(stream: TcpStream, peer: SocketAddr, limits: Limits, s
     let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
     let served = tokio::select! {
         served = connection.as_mut() => served,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        () = stop.cancelled() => match tokio::time::timeout(LULL.min(limits.grace), connection.as_mut()).await {
+            Ok(served) => served,
+            Err(_) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        },
     };
     if let Err(error) = served {
         tracing::debug!(%error, "a connection ended early");

@@ -106,3 +106,23 @@ fn calls_that_do_not_finish_are_cut_off() {
     running.worker.join().expect("a clean end");
     assert_eq!(answer(under_way), "");
 }
+
+#[test]
+fn a_call_on_an_idle_connection_is_answered_after_the_worker_was_told_to_stop() {
+    let running = run(LIMITS);
+    let mut kept = ask(running.address, "GET /a HTTP/1.1\r\nHost: h\r\n\r\n");
+    let mut first = [0; 512];
+    let length = kept.read(&mut first).expect("an answer");
+    assert!(String::from_utf8_lossy(&first[..length]).ends_with("/a"));
+    // One that is connected and not accepted yet, or just so.
+    let late = Blocking::connect(running.address).expect("a connection");
+    running.stop.cancel();
+    kept.write_all(b"GET /b HTTP/1.1\r\nHost: h\r\n\r\n").expect("it is open");
+    let text = answer(kept);
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("/b"), "{text}");
+    assert!(text.to_ascii_lowercase().contains("connection: close"), "{text}");
+    let mut late_call = late;
+    late_call.write_all(b"GET /c HTTP/1.1\r\nHost: h\r\n\r\n").expect("it is open");
+    assert!(answer(late_call).ends_with("/c"));
+    running.worker.join().expect("a clean end");
+}
