@@ -45,12 +45,22 @@ pub enum CheckError {
     },
 }
 
+impl CredentialSpec {
+    /// Whether a new value can be written as this rule asks, before it is stored.
+    pub fn check_form(&self, token: &NewToken) -> Result<(), CredentialError> {
+        credential(self, token).map(drop)
+    }
+}
+
+fn credential(spec: &CredentialSpec, token: &NewToken) -> Result<Credential, CredentialError> {
+    let value = Secret::new(token.value().expose_secret().to_vec());
+    Credential::new(spec, &OpenedToken { value, version: 0, expires_at: None })
+}
+
 impl TokenCheck {
     /// Asks the service.
     pub async fn run(&self, client: &Client, token: &NewToken) -> Result<(), CheckError> {
-        let candidate =
-            OpenedToken { value: Secret::new(token.value().expose_secret().to_vec()), version: 0, expires_at: None };
-        let credential = Credential::new(&self.spec, &candidate)?;
+        let credential = credential(&self.spec, token)?;
         let too_long = || CredentialError::NotForQuery(self.spec.token().clone());
         let (url, headers) = credential.request(&self.url).ok_or_else(too_long)?;
         let answer = client.send(Method::GET, &url, headers, bytes::Bytes::new()).await;

@@ -6,6 +6,7 @@ mod credential;
 mod environment;
 #[cfg(test)]
 mod example_tests;
+mod hook;
 mod issuer;
 mod keys;
 mod log;
@@ -22,6 +23,7 @@ mod suggest;
 mod tests;
 mod text;
 mod token_store;
+mod tokens;
 mod tree;
 mod trusted_issuers;
 mod warnings;
@@ -33,7 +35,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audit::{Audit, AuditMode};
-pub(crate) use credential::{CredentialKind, CredentialOwner};
+pub(crate) use credential::{Credential, CredentialKind, CredentialOwner};
+pub(crate) use hook::{Hook, HookKind};
 pub(crate) use issuer::{Issuer, Registration};
 pub(crate) use keys::{Keys, KeysKind};
 pub(crate) use log::{Log, LogFormat};
@@ -46,6 +49,7 @@ pub(crate) use servers::McpServer;
 pub(crate) use storage::Storage;
 pub(crate) use text::{AddressRange, LogFilter, Period, SecretPlace, StorageUrl, Text, TextValue};
 pub(crate) use token_store::{TokenStore, TokenStoreKind};
+pub(crate) use tokens::{Reminders, TokenSection};
 pub(crate) use trusted_issuers::{Algorithm, TrustedIssuer};
 
 use tree::{Node, Source};
@@ -75,6 +79,11 @@ pub(crate) struct Config {
     pub(crate) scopes: BTreeMap<String, ScopeMeaning>,
     /// The MCP servers behind Keyward.
     pub(crate) servers: Vec<McpServer>,
+    /// How single tokens are checked and rotated, by name.
+    #[schemars(extend("x-keyward-keys" = <keyward_vault::TokenName as TextValue>::FORMAT))]
+    pub(crate) tokens: BTreeMap<String, TokenSection>,
+    /// When people are reminded that a token ends.
+    pub(crate) reminders: Reminders,
     /// The audit log.
     pub(crate) audit: Audit,
     /// What Keyward writes to standard error. Nothing secret is ever in it.

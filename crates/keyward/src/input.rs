@@ -11,8 +11,8 @@ use zeroize::Zeroizing;
 
 use crate::exit::Usage;
 
-/// More than any token has.
-const MOST: u64 = 64 * 1024;
+/// The longest value that the cabinet takes.
+const MOST: u64 = 1 << 20;
 
 /// Where a secret comes from.
 #[derive(clap::Args, Debug)]
@@ -44,7 +44,7 @@ fn from_reader(reader: impl Read) -> anyhow::Result<Secret> {
     let mut bytes = Zeroizing::new(Vec::with_capacity(4096));
     reader.take(MOST + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MOST {
-        return Err(Usage("the value is longer than 64 KiB".to_owned()).into());
+        return Err(Usage("the value is longer than 1 MiB".to_owned()).into());
     }
     let value = bytes.strip_suffix(b"\n").map_or(&bytes[..], |line| line.strip_suffix(b"\r").unwrap_or(line));
     if value.is_empty() {
@@ -79,7 +79,7 @@ mod tests {
 
     #[test]
     fn nothing_and_too_much_are_wrong_use() {
-        for given in ["".to_owned(), "\n".to_owned(), "x".repeat(64 * 1024 + 1)] {
+        for given in ["".to_owned(), "\n".to_owned(), "x".repeat((1 << 20) + 1)] {
             assert!(from_reader(given.as_bytes()).expect_err("refused").is::<Usage>());
         }
     }

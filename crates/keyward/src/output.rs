@@ -46,7 +46,7 @@ impl Format {
 }
 
 /// Names come from clients and people: what would steer a terminal, or turn the direction of what is read, is taken out.
-fn harmless(cell: &str) -> String {
+pub(crate) fn harmless(cell: &str) -> String {
     let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     cell.chars().map(|c| if steers(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
@@ -84,9 +84,36 @@ pub(crate) fn time(time: Option<Timestamp>) -> String {
     time.and_then(seconds).unwrap_or_else(|| "-".to_owned())
 }
 
+/// How far a moment is, to the unit that matters.
+pub(crate) fn when(at: Timestamp, now: Timestamp) -> String {
+    let text = |seconds: u64| match seconds {
+        0..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
+    };
+    if at > now {
+        format!("in {}", text(at.since(now).as_secs()))
+    } else {
+        format!("{} ago", text(now.since(at).as_secs()))
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::harmless;
+    use keyward_core::clock::Timestamp;
+
+    use super::{harmless, when};
+
+    #[test]
+    fn times_are_told_in_the_unit_that_matters() {
+        let now = Timestamp::from_seconds(1_700_000_000);
+        for (seconds, text) in
+            [(1, "in 1 s"), (600, "in 10 min"), (7_200, "in 2 h"), (259_200, "in 3 d"), (-90, "90 s ago")]
+        {
+            assert_eq!(when(Timestamp::from_seconds(1_700_000_000 + seconds), now), text);
+        }
+    }
 
     #[test]
     fn names_do_not_steer_the_terminal() {

@@ -112,6 +112,7 @@ pub(crate) fn serve(
     runtime.block_on(keeper.start())?;
     runtime.spawn(keeper.follow());
     runtime.spawn(rooms.issuer.clone().background());
+<<<<<<< HEAD
     let audit_keeper = Arc::new(AuditKeeper {
         database: rooms.cabinet.database.clone(),
         vault: rooms.cabinet.vault.clone(),
@@ -123,6 +124,9 @@ pub(crate) fn serve(
         let audit_keeper = Arc::clone(&audit_keeper);
         async move { audit_keeper.run().await }
     });
+=======
+    runtime.spawn(wiring::upkeep::upkeep(loaded, &rooms.cabinet.vault)?.run());
+>>>>>>> c60c4b2 (Rotate, label, own and check tokens from the command line)
     let gateway = Gateway::new(
         gateway::config(&loaded.config, &layout)?,
         verifier,

@@ -10,6 +10,7 @@ pub(crate) mod layout;
 mod openbao;
 pub(crate) mod rooms;
 pub(crate) mod storage;
+pub(crate) mod upkeep;
 pub(crate) mod vault;
 pub(crate) mod verifier;
 

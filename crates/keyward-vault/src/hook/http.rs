@@ -9,23 +9,21 @@ use url::Url;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::HookError;
-use crate::environment::Environment;
+use crate::secret_source::SecretSource;
 
 pub(super) async fn run(
     client: &Client,
     url: &Url,
-    authorization: Option<&str>,
-    environment: &Environment,
+    authorization: Option<&SecretSource>,
     facts: &str,
     secret: Option<&Secret>,
 ) -> Result<Secret, HookError> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Some(variable) = authorization {
-        let refused = || HookError::NoAuthorization(variable.to_owned());
-        let value = environment.get(variable).ok_or_else(refused)?;
-        let value = Zeroizing::new(value.expose_secret().to_vec());
-        let mut value = HeaderValue::from_maybe_shared(Bytes::from_owner(value)).map_err(|_| refused())?;
+    if let Some(source) = authorization {
+        let value = Zeroizing::new(source.read().await?.expose_secret().to_vec());
+        let value = HeaderValue::from_maybe_shared(Bytes::from_owner(value));
+        let mut value = value.map_err(|_| HookError::BadAuthorization)?;
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }

@@ -13,6 +13,7 @@ use url::Url;
 pub use answer::{InvalidAnswer, NewValue};
 
 use crate::environment::Environment;
+use crate::secret_source::{SecretSource, SecretSourceError};
 use crate::store::MAX_VALUE_LEN;
 
 /// The most that is read of what a hook says: the longest value, as JSON in its longest form.
@@ -41,8 +42,8 @@ pub enum HookKind {
     Http {
         /// Where to.
         url: Url,
-        /// The variable that holds the value of its `Authorization` header.
-        authorization: Option<String>,
+        /// What holds the value of its `Authorization` header.
+        authorization: Option<SecretSource>,
     },
 }
 
@@ -69,9 +70,12 @@ pub enum HookError {
     /// It said more than any token has.
     #[error("it wrote more than any token has")]
     TooLong,
-    /// The variable with its authorization is not set, or no header value.
-    #[error("the environment variable {0} is not set, or cannot stand in a header")]
-    NoAuthorization(String),
+    /// Its authorization is not where it should be.
+    #[error("its authorization: {0}")]
+    NoAuthorization(#[from] SecretSourceError),
+    /// Its authorization is no value of a header.
+    #[error("its authorization cannot stand in a header")]
+    BadAuthorization,
     /// It could not be called.
     #[error("it cannot be called: {0}")]
     Outbound(#[from] OutboundError),
@@ -98,7 +102,7 @@ impl HookRunner {
                     command::run(argv, environment, &self.environment, facts, stdin).await
                 }
                 HookKind::Http { url, authorization } => {
-                    http::run(&self.client, url, authorization.as_deref(), &self.environment, facts, stdin).await
+                    http::run(&self.client, url, authorization.as_ref(), facts, stdin).await
                 }
             }
         };

@@ -1,18 +1,17 @@
 //! `keyward token`: what is in the cabinet.
 
+mod list;
 mod r#move;
+mod set;
+mod target;
 
 use std::path::Path;
 
 use anyhow::bail;
 use clap::Subcommand;
-use keyward_core::clock::Timestamp;
-use keyward_vault::{Expected, NewToken, TokenEntry, TokenName};
-use serde::Serialize;
 
-use crate::config::{Period, TextValue};
-use crate::input::{SecretInput, confirm};
-use crate::output::{self, Format, Row};
+use crate::input::confirm;
+use crate::output;
 use crate::wiring::cabinet::{self, Cabinet};
 
 #[derive(Debug, Subcommand)]
@@ -21,146 +20,52 @@ pub(crate) enum Command {
     ///
     /// The value is asked for, or read from standard input or a file; never an argument, which every process on this
     /// machine could read. A running `keyward serve` takes it up within a second.
-    Set {
-        /// Its name, such as coda/api_token
-        #[arg(value_name = "SERVICE/KEY")]
-        name: TokenName,
-        #[command(flatten)]
-        value: SecretInput,
-        /// When the service ends it, counted from now: 90d, 12h
-        #[arg(long, value_name = "DURATION", value_parser = Period::parse)]
-        expires: Option<Period>,
-    },
+    Set(set::SetArgs),
+    /// Put a new version in the place of a token's current one, which stays usable for a while
+    ///
+    /// The value comes in as with `set`, or from the token's hook. A call that upstream refuses with 401 under the new
+    /// version is tried once more with the one before while that is usable.
+    Rotate(set::RotateArgs),
     /// List the tokens; never their values
-    List {
-        #[command(flatten)]
-        format: Format,
-    },
+    List(list::ListArgs),
     /// Show what is known of a token, with a fingerprint to recognise its value by
-    Show {
-        /// Its name
-        #[arg(value_name = "SERVICE/KEY")]
-        name: TokenName,
-        /// Print the value itself, and nothing else; the audit log will tell
-        #[arg(long, conflicts_with = "json")]
-        reveal: bool,
-        #[command(flatten)]
-        format: Format,
-    },
+    Show(list::ShowArgs),
     /// Move tokens from one store to another, whichever of them is in use
     ///
     /// Each token is copied, read back and compared; what is there already is left as it is, so that it can be run again
     /// until all is done. Owners, expiry and labels come along. Ends with 1 when a token could not be moved.
     Move(r#move::Args),
     /// Delete a token with all its versions
-    Delete {
-        /// Its name
-        #[arg(value_name = "SERVICE/KEY")]
-        name: TokenName,
-        /// Do not ask
-        #[arg(long)]
-        yes: bool,
-    },
+    Delete(DeleteArgs),
+}
+
+#[derive(clap::Args, Debug)]
+pub(crate) struct DeleteArgs {
+    #[command(flatten)]
+    target: target::Target,
+    /// Do not ask
+    #[arg(long)]
+    yes: bool,
 }
 
 pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
     cabinet::with_cabinet(file, async |loaded, cabinet| match command {
+        Command::Set(args) => set::set(loaded, cabinet, &args).await,
+        Command::Rotate(args) => set::rotate(loaded, cabinet, &args).await,
+        Command::List(args) => list::list(loaded, cabinet, &args).await,
+        Command::Show(args) => list::show(loaded, cabinet, &args).await,
         Command::Move(args) => r#move::run(loaded, cabinet, args).await,
-        Command::Set { name, value, expires } => set(cabinet, &name, &value, expires).await,
-        Command::List { format } => list(cabinet, format).await,
-        Command::Show { name, reveal, format } => show(cabinet, &name, reveal, format).await,
-        Command::Delete { name, yes } => delete(cabinet, &name, yes).await,
+        Command::Delete(args) => delete(cabinet, &args).await,
     })
 }
 
-async fn set(cabinet: &Cabinet, name: &TokenName, value: &SecretInput, expires: Option<Period>) -> anyhow::Result<()> {
-    let mut token = NewToken::new(value.read(&format!("Value of {name}"))?)?;
-    if let Some(period) = expires {
-        token = token.expires_at(cabinet.clock.now().plus(period.0));
+async fn delete(cabinet: &Cabinet, args: &DeleteArgs) -> anyhow::Result<()> {
+    let named = args.target.find(cabinet).await?;
+    if !args.yes && !confirm(&format!("Delete {} with all its versions?", named.text))? {
+        bail!("{} is left alone; say --yes where nobody can be asked", named.text);
     }
-    let version = cabinet.vault.put(name, &token, Expected::Anything).await?;
-    Ok(output::line(&format!("{name} is stored (version {version})"))?)
-}
-
-async fn list(cabinet: &Cabinet, format: Format) -> anyhow::Result<()> {
-    let rows: Vec<ListedToken> = cabinet.vault.list().await?.iter().map(ListedToken::from).collect();
-    Ok(format.list(&rows, "The cabinet is empty. Put a token in: keyward token set SERVICE/KEY")?)
-}
-
-async fn show(cabinet: &Cabinet, name: &TokenName, reveal: bool, format: Format) -> anyhow::Result<()> {
-    if reveal {
-        let Some(token) = cabinet.vault.reveal(name).await? else { bail!("there is no token {name}") };
-        let Some(value) = token.value.expose_text() else { bail!("{name} is no text, and is not printed") };
-        return Ok(output::line(value)?);
+    if !cabinet.vault.delete(&named.name).await? {
+        bail!("there is no token {}", named.text);
     }
-    let Some(token) = cabinet.vault.get(name).await? else { bail!("there is no token {name}") };
-    let entry = cabinet.vault.list().await?.into_iter().find(|entry| entry.name == *name);
-    let Some(entry) = entry else { bail!("there is no token {name}") };
-    let shown = ShownToken { listed: ListedToken::from(&entry), fingerprint: cabinet.vault.fingerprint(&token.value) };
-    if format.json {
-        return Ok(output::json(&shown)?);
-    }
-    let mut lines = vec![format!("{:12} {name}", "name")];
-    lines.push(format!("{:12} {}", "fingerprint", shown.fingerprint));
-    for (head, cell) in ListedToken::HEADS.iter().zip(shown.listed.cells()).skip(1) {
-        lines.push(format!("{:12} {cell}", head.to_lowercase()));
-    }
-    Ok(output::line(&lines.join("\n"))?)
-}
-
-async fn delete(cabinet: &Cabinet, name: &TokenName, yes: bool) -> anyhow::Result<()> {
-    if !yes && !confirm(&format!("Delete {name} with all its versions?"))? {
-        bail!("{name} is left alone; say --yes where nobody can be asked");
-    }
-    if !cabinet.vault.delete(name).await? {
-        bail!("there is no token {name}");
-    }
-    Ok(output::line(&format!("{name} is deleted"))?)
-}
-
-#[derive(Serialize)]
-struct ListedToken {
-    name: String,
-    version: i64,
-    store: &'static str,
-    key_id: Option<String>,
-    created_at: Option<Timestamp>,
-    updated_at: Option<Timestamp>,
-    expires_at: Option<Timestamp>,
-}
-
-#[derive(Serialize)]
-struct ShownToken {
-    #[serde(flatten)]
-    listed: ListedToken,
-    fingerprint: String,
-}
-
-impl From<&TokenEntry> for ListedToken {
-    fn from(entry: &TokenEntry) -> Self {
-        Self {
-            name: entry.name.to_string(),
-            version: entry.version,
-            store: entry.store,
-            key_id: entry.key_id.clone(),
-            created_at: entry.created_at,
-            updated_at: entry.updated_at,
-            expires_at: entry.expires_at,
-        }
-    }
-}
-
-impl Row for ListedToken {
-    const HEADS: &'static [&'static str] = &["NAME", "VERSION", "STORE", "KEY", "UPDATED", "EXPIRES"];
-
-    fn cells(&self) -> Vec<String> {
-        vec![
-            self.name.clone(),
-            self.version.to_string(),
-            self.store.to_owned(),
-            self.key_id.clone().unwrap_or_default(),
-            output::time(self.updated_at),
-            output::time(self.expires_at),
-        ]
-    }
+    Ok(output::line(&format!("{} is deleted", named.text))?)
 }

@@ -20,6 +20,7 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
     rules.storage();
     rules.token_store();
     rules.trusted_issuers();
+    rules.hooks();
     if !torn.contains("servers") {
         rules.servers_apart();
         rules.default_server();
@@ -107,6 +108,23 @@ impl Rules<'_> {
             if !paths.insert(&server.path.0) {
                 let message = format!("two servers have the path {}", server.path.0.to_text());
                 self.report(&["servers", &index, "path"], message);
+            }
+        }
+    }
+
+    fn hooks(&mut self) {
+        let mut found = Vec::new();
+        for (name, section) in &self.config.tokens {
+            if let Some(Err(wrong)) = section.rotation.as_ref().map(|rotation| rotation.hook.kind()) {
+                found.push((vec!["tokens", name, "rotation", "hook"], wrong));
+            }
+        }
+        if let Some(Err(wrong)) = self.config.reminders.hook.as_ref().map(super::hook::Hook::kind) {
+            found.push((vec!["reminders", "hook"], wrong));
+        }
+        for (path, wrong) in found {
+            if !self.torn.contains(path[0]) {
+                self.report(&path, wrong);
             }
         }
     }

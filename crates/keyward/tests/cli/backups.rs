@@ -164,8 +164,8 @@ fn a_frozen_database_takes_no_writes() {
     (exit 1)
     ");
     assert_snapshot!(desk.run("token list"), @r"
-    NAME            VERSION  STORE  KEY              UPDATED               EXPIRES
-    coda/api_token  1        sql    <-----key----->  <-------time------->  -
+    NAME            OWNER  VERSION  LABELS  STORE  UPDATED               EXPIRES
+    coda/api_token  -      1        -       sql    <-------time------->  -
     (exit 0)
     ");
     assert_snapshot!(run(&desk, "backup --to again.backup"), @r"
