@@ -58,7 +58,7 @@ struct Detail {
     credential_owner: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     credential_version: Option<i64>,
-    /// The version that upstream refused before an earlier one was tried.
+    /// The version that upstream refused before another was tried.
     #[serde(skip_serializing_if = "Option::is_none")]
     refused_version: Option<i64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -130,17 +130,18 @@ impl CallRecord {
         self.detail.credential_version = keyed.version();
     }
 
-    /// Upstream refused the current version of the token, and the one before it is tried.
-    pub(crate) fn earlier_credential(&mut self, earlier: &Keyed) {
+    /// Upstream refused the current version of the token, and another is tried.
+    pub(crate) fn another_credential(&mut self, another: &Keyed) {
         self.detail.refused_version = self.detail.credential_version;
-        self.detail.credential_version = earlier.version();
+        self.detail.credential_version = another.version();
         tracing::warn!(
             request_id = %self.request_id,
             server = %self.server.id(),
             token = self.event.token_key,
             refused_version = self.detail.refused_version,
             tried_version = self.detail.credential_version,
-            "upstream refused a token's new version with 401; trying the version before it, which will end soon"
+            "upstream refused a version of a token with 401; trying another: the one before while its grace lasts, or a \
+             refreshed one"
         );
     }
 

@@ -7,6 +7,7 @@ use keyward_core::resource::InvalidResource;
 use keyward_core::scope::ScopeSet;
 use keyward_outbound::TlsConnector;
 use keyward_vault::CredentialSpec;
+use keyward_vault::upstream::GrantCredential;
 use url::Url;
 
 /// What the gateway is told.
@@ -55,6 +56,8 @@ pub struct ServerConfig {
     pub credential: Option<CredentialSpec>,
     /// Whose token that is.
     pub credential_owner: CredentialOwner,
+    /// Another authorization server, at which each caller's own access token is had; instead of a token of the cabinet.
+    pub connection: Option<GrantCredential>,
 }
 
 /// Whose token a call carries.

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use http::Request;
 use keyward_core::clock::Timestamp;
+use keyward_vault::upstream::GrantCredential;
 use keyward_vault::{Credential, CredentialError, CredentialSpec, Vault};
 
 use crate::authorize::Permit;
 use crate::config::CredentialOwner;
 use crate::refusal::Refusal;
 
-/// What a permitted call is sent with. Only [`fetch`] makes one, and [`earlier`] one for a second try.
+/// What a permitted call is sent with. Only [`fetch`] makes one, and [`another`] one for a second try.
 #[derive(Debug)]
 pub(crate) struct Keyed(Option<Injected>);
 
@@ -18,6 +19,8 @@ pub(crate) struct Keyed(Option<Injected>);
 struct Injected {
     spec: CredentialSpec,
     credential: Arc<Credential>,
+    /// Where it came from, when it is the access token of the calling person's grant.
+    grant: Option<GrantCredential>,
 }
 
 impl Keyed {
@@ -25,7 +28,7 @@ impl Keyed {
     /// least of all the client's.
     pub(crate) fn apply<B>(&self, request: &mut Request<B>) -> Result<(), Refusal> {
         match &self.0 {
-            Some(Injected { spec, credential }) => credential
+            Some(Injected { spec, credential, .. }) => credential
                 .apply(request)
                 .ok_or_else(|| Refusal::Credential(CredentialError::NotForQuery(spec.token().clone()))),
             None => Ok(()),
@@ -40,10 +43,20 @@ impl Keyed {
         self.0.as_ref().map(|injected| injected.credential.version())
     }
 
-    /// Whether an earlier version may be tried should upstream refuse this one.
-    pub(crate) fn has_earlier(&self, now: Timestamp) -> bool {
-        let until = self.0.as_ref().and_then(|injected| injected.credential.earlier_until());
-        until.is_some_and(|until| now < until)
+    /// Says of a refusal of the credential who can do something about it: of a person's own, the person.
+    pub(crate) fn explain(&self, refusal: Refusal) -> Refusal {
+        match (refusal, &self.0) {
+            (Refusal::CredentialRefused(status), Some(Injected { grant: Some(grant), .. })) => {
+                Refusal::GrantRefused { status, at: grant.reconnect() }
+            }
+            (refusal, _) => refusal,
+        }
+    }
+
+    /// Whether another may be tried should upstream refuse this one: an earlier version, or a refreshed access token.
+    pub(crate) fn may_have_another(&self, now: Timestamp) -> bool {
+        let Some(Injected { credential, grant, .. }) = &self.0 else { return false };
+        grant.is_some() || credential.earlier_until().is_some_and(|until| now < until)
     }
 }
 
@@ -51,11 +64,16 @@ impl Keyed {
 /// comes with the permit, from the access token alone.
 pub(crate) async fn fetch(vault: &Vault, permit: &Permit) -> Result<Keyed, Refusal> {
     let server = permit.server();
+    if let Some(grant) = server.connection() {
+        let credential = grant.credential(permit.person()).await?;
+        let spec = grant.rule().spec_of(permit.person());
+        return Ok(Keyed(Some(Injected { spec, credential, grant: Some(grant.clone()) })));
+    }
     let Some(shared) = server.credential() else { return Ok(Keyed(None)) };
     let theirs = permit.person().map(|person| shared.owned_by(person));
     let open = async |spec: CredentialSpec| {
         let credential = vault.credential(&spec).await?;
-        Ok(Keyed(Some(Injected { spec, credential })))
+        Ok(Keyed(Some(Injected { spec, credential, grant: None })))
     };
     match (server.credential_owner(), theirs) {
         (CredentialOwner::Shared, _) | (CredentialOwner::UserOrShared, None) => open(shared.clone()).await,
@@ -71,9 +89,13 @@ pub(crate) async fn fetch(vault: &Vault, permit: &Permit) -> Result<Keyed, Refus
     }
 }
 
-/// The version before the one that upstream refused, while its grace lasts.
-pub(crate) async fn earlier(vault: &Vault, refused: &Keyed) -> Result<Option<Keyed>, Refusal> {
-    let Some(spec) = refused.spec() else { return Ok(None) };
-    let earlier = vault.earlier_credential(spec).await?;
-    Ok(earlier.map(|credential| Keyed(Some(Injected { spec: spec.clone(), credential: Arc::new(credential) }))))
+/// What may be tried in the place of a credential that upstream refused: the version before it, while its grace lasts; of
+/// a person's grant, a newer access token or one that is refreshed for this.
+pub(crate) async fn another(vault: &Vault, refused: &Keyed) -> Result<Option<Keyed>, Refusal> {
+    let Some(Injected { spec, credential, grant }) = &refused.0 else { return Ok(None) };
+    let another = match grant {
+        Some(grant) => grant.after_refusal(spec.token().owner(), credential.version()).await?,
+        None => vault.earlier_credential(spec).await?.map(Arc::new),
+    };
+    Ok(another.map(|credential| Keyed(Some(Injected { spec: spec.clone(), credential, grant: grant.clone() }))))
 }

@@ -11,6 +11,7 @@ use http::StatusCode;
 use keyward_core::audit::AuditResult;
 use keyward_core::scope::ScopeSet;
 use keyward_resource::{RequestError, TokenError};
+use keyward_vault::upstream::{GrantError, Reconnect};
 use keyward_vault::{CredentialError, TokenName};
 
 use crate::mcp::{HeaderMismatch, MessageError};
@@ -68,12 +69,16 @@ pub(crate) enum Refusal {
     Exchange(#[source] hyper::Error),
     #[error("upstream refused the credential with status {0}")]
     CredentialRefused(StatusCode),
+    #[error("upstream refused the person's own credential with status {status}")]
+    GrantRefused { status: StatusCode, at: Reconnect },
     #[error("upstream redirects with status {0}")]
     Redirected(StatusCode),
 
     // Ours.
     #[error("no credential: {0}")]
     Credential(#[from] CredentialError),
+    #[error(transparent)]
+    Grant(#[from] GrantError),
     #[error("the audit log cannot be written")]
     AuditUnavailable,
     #[error("the system's random number generator failed")]
@@ -98,11 +103,17 @@ impl Refusal {
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::Unreachable(_) | Self::Exchange(_) | Self::CredentialRefused(_) | Self::Redirected(_) => {
-                StatusCode::BAD_GATEWAY
-            }
+            Self::Unreachable(_)
+            | Self::Exchange(_)
+            | Self::CredentialRefused(_)
+            | Self::GrantRefused { .. }
+            | Self::Redirected(_) => StatusCode::BAD_GATEWAY,
             Self::TooSlow => StatusCode::GATEWAY_TIMEOUT,
-            Self::Credential(_) | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            // Not 401: logging in here again would not help.
+            Self::Grant(GrantError::NoPerson(_) | GrantError::NotConnected(_) | GrantError::Broken { .. }) => {
+                StatusCode::FORBIDDEN
+            }
+            Self::Grant(_) | Self::Credential(_) | Self::AuditUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             Self::RandomFailed(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
@@ -144,10 +155,14 @@ impl Refusal {
             Self::Unreachable(_) => "upstream_unreachable",
             Self::TooSlow => "upstream_too_slow",
             Self::Exchange(_) => "upstream_broke_off",
-            Self::CredentialRefused(_) => "upstream_refused_credential",
+            Self::CredentialRefused(_) | Self::GrantRefused { .. } => "upstream_refused_credential",
             Self::Redirected(_) => "upstream_redirects",
             Self::Credential(CredentialError::Missing(_)) => "credential_missing",
             Self::Credential(_) => "credential_unavailable",
+            Self::Grant(GrantError::NoPerson(_)) => "no_account",
+            Self::Grant(GrantError::NotConnected(_)) => "not_connected",
+            Self::Grant(GrantError::Broken { .. }) => "connection_broken",
+            Self::Grant(_) => "connection_unavailable",
             Self::AuditUnavailable => "audit_unavailable",
             Self::RandomFailed(_) => "internal_error",
         }

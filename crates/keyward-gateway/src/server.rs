@@ -4,6 +4,7 @@ use keyward_core::id::ServerId;
 use keyward_core::resource::ResourceUri;
 use keyward_resource::{ProtectedResource, ProtectedResourceConfig};
 use keyward_vault::CredentialSpec;
+use keyward_vault::upstream::GrantCredential;
 
 use crate::config::{ConfigError, CredentialOwner, ServerConfig};
 use crate::mcp::ToolRules;
@@ -18,6 +19,7 @@ pub(crate) struct Server {
     tools: ToolRules,
     credential: Option<CredentialSpec>,
     credential_owner: CredentialOwner,
+    connection: Option<GrantCredential>,
     upstream: Upstream,
 }
 
@@ -45,6 +47,7 @@ impl Server {
             tools: ToolRules::new(config.tool_scopes),
             credential: config.credential,
             credential_owner: config.credential_owner,
+            connection: config.connection,
             id,
         })
     }
@@ -74,6 +77,10 @@ impl Server {
         self.credential_owner
     }
 
+    pub(crate) fn connection(&self) -> Option<&GrantCredential> {
+        self.connection.as_ref()
+    }
+
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.upstream
     }
@@ -97,6 +104,7 @@ pub(crate) mod testing {
             scopes_supported: "coda:read".parse().expect("scopes"),
             tool_scopes: Vec::new(),
             credential: None,
+            connection: None,
             credential_owner: CredentialOwner::Shared,
         };
         Server::new("https://kw.example", &["https://kw.example".to_owned()], config).expect("a server")

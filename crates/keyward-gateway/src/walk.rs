@@ -84,18 +84,23 @@ async fn call(
     record.credential(&keyed);
     let outgoing = Outgoing::new(head, intent, permit, record.request_id());
     // Copied only while a second try is possible.
-    let again = if keyed.has_earlier(gateway.clock.now()) { outgoing.again() } else { None };
+    let again = if keyed.may_have_another(gateway.clock.now()) { outgoing.again() } else { None };
     worker.pool().follow(snapshot);
     let send =
         async |outgoing, keyed: &Keyed| forward(worker.pool(), &snapshot.tls, &snapshot.limits, outgoing, keyed).await;
     let exchange = match (send(outgoing, &keyed).await, again) {
         (Err(refused @ Refusal::CredentialRefused(StatusCode::UNAUTHORIZED)), Some(again)) => {
-            let Some(earlier) = credential::earlier(&gateway.vault, &keyed).await? else { return Err(refused) };
-            record.earlier_credential(&earlier);
-            send(again, &earlier).await?
+            match credential::another(&gateway.vault, &keyed).await? {
+                Some(another) => {
+                    record.another_credential(&another);
+                    send(again, &another).await
+                }
+                None => Err(refused),
+            }
         }
-        (done, _) => done?,
+        (done, _) => done,
     };
+    let exchange = exchange.map_err(|refusal| keyed.explain(refusal))?;
     gateway.sessions.note(session, exchange.response.headers());
     Ok(exchange)
 }

@@ -37,7 +37,7 @@ pub use infisical::{InfisicalConfig, InfisicalError};
 pub use key::{DataKey, KeyWrapper, RootKey, RootKeyId, WrapError, WrapFuture};
 pub use label::{InvalidLabel, Label};
 pub use name::{InvalidTokenName, TokenName};
-pub use openbao::{OpenBaoAuth, OpenBaoConfig, OpenBaoError};
+pub use openbao::{OpenBao, OpenBaoAuth, OpenBaoConfig, OpenBaoError};
 pub use seal::{InvalidKeyId, InvalidSealed, KeyId, Place, SealFailed, Sealed};
 pub use secret_source::{SecretSource, SecretSourceError};
 pub use store::openbao::OpenBaoStoreConfig;

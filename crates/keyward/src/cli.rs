@@ -49,6 +49,10 @@ enum Command {
     /// See, add and remove OAuth clients
     #[command(subcommand)]
     Client(commands::client::Command),
+    Connect(commands::connection::ConnectArgs),
+    /// See what accounts of their own people have connected, and end a connection
+    #[command(subcommand)]
+    Connection(commands::connection::Command),
     /// Invite people, and see who has an account
     #[command(subcommand)]
     User(commands::user::Command),
@@ -77,6 +81,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Key(command) => commands::key::run(config, &command),
         Command::Bearer(command) => commands::bearer::run(config, command),
         Command::Client(command) => commands::client::run(config, command),
+        Command::Connect(args) => commands::connection::connect(config, &args),
+        Command::Connection(command) => commands::connection::run(config, command),
         Command::User(command) => commands::user::run(config, command),
         Command::Audit(command) => commands::audit::run(config, command),
         Command::Backup(args) => commands::backup::run(config, &args),

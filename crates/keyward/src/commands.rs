@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod bearer;
 pub(crate) mod client;
 pub(crate) mod config;
+pub(crate) mod connection;
 pub(crate) mod init;
 pub(crate) mod key;
 pub(crate) mod migrate;

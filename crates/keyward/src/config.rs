@@ -2,6 +2,7 @@
 
 mod audit;
 mod check;
+mod connections;
 mod credential;
 mod environment;
 #[cfg(test)]
@@ -35,7 +36,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audit::{Audit, AuditMode};
-pub(crate) use credential::{Credential, CredentialKind, CredentialOwner};
+pub(crate) use connections::{AuthMethod, Connection, Preset};
+pub(crate) use credential::{CredentialKind, CredentialOwner, CredentialRule};
 pub(crate) use hook::{Hook, HookKind};
 pub(crate) use issuer::{Issuer, Registration};
 pub(crate) use keys::{Keys, KeysKind};
@@ -47,7 +49,7 @@ pub(crate) use scopes::ScopeMeaning;
 pub(crate) use server::Server;
 pub(crate) use servers::McpServer;
 pub(crate) use storage::Storage;
-pub(crate) use text::{AddressRange, LogFilter, Period, SecretPlace, StorageUrl, Text, TextValue};
+pub(crate) use text::{AddressRange, LogFilter, Period, SecretPlace, StorageUrl, Text, TextValue, UpstreamUrl};
 pub(crate) use token_store::{TokenStore, TokenStoreKind};
 pub(crate) use tokens::{Reminders, TokenSection};
 pub(crate) use trusted_issuers::{Algorithm, TrustedIssuer};
@@ -84,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) tokens: BTreeMap<String, TokenSection>,
     /// When people are reminded that a token ends.
     pub(crate) reminders: Reminders,
+    /// Where people connect accounts of their own, for servers that are called in their names.
+    pub(crate) connections: Vec<Connection>,
     /// The audit log.
     pub(crate) audit: Audit,
     /// What Keyward writes to standard error. Nothing secret is ever in it.

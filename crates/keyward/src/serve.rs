@@ -15,6 +15,7 @@ mod worker;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
@@ -33,6 +34,9 @@ use background::Keeper;
 use client_address::TrustedProxies;
 use dispatch::Dispatch;
 use worker::Limits;
+
+/// How long a refreshed grant that is not stored yet holds up the end.
+const SETTLING: Duration = Duration::from_secs(15);
 
 /// Opens the door: serves calls, logins and tokens until it is told to stop (Ctrl-C, SIGTERM).
 ///
@@ -112,7 +116,6 @@ pub(crate) fn serve(
     runtime.block_on(keeper.start())?;
     runtime.spawn(keeper.follow());
     runtime.spawn(rooms.issuer.clone().background());
-<<<<<<< HEAD
     let audit_keeper = Arc::new(AuditKeeper {
         database: rooms.cabinet.database.clone(),
         vault: rooms.cabinet.vault.clone(),
@@ -124,11 +127,9 @@ pub(crate) fn serve(
         let audit_keeper = Arc::clone(&audit_keeper);
         async move { audit_keeper.run().await }
     });
-=======
     runtime.spawn(wiring::upkeep::upkeep(loaded, &rooms.cabinet.vault)?.run());
->>>>>>> c60c4b2 (Rotate, label, own and check tokens from the command line)
     let gateway = Gateway::new(
-        gateway::config(&loaded.config, &layout)?,
+        gateway::config(&loaded.config, &layout, &rooms.connections)?,
         verifier,
         rooms.cabinet.vault.clone(),
         rooms.cabinet.audit.clone(),
@@ -136,7 +137,7 @@ pub(crate) fn serve(
         rooms.cabinet.random.clone(),
     )?;
     let base = rooms.issuer.config.base_path();
-    let pages = rooms.issuer.router().merge(keyward_console::routes(&rooms.issuer));
+    let pages = rooms.issuer.router().merge(keyward_console::routes(&rooms.issuer, &rooms.connections));
     let pages = pages.merge(health::router(rooms.cabinet.database.clone(), base));
     let proxies = TrustedProxies::new(section.trusted_proxies.iter().map(|range| range.0).collect());
     let shared = dispatch::Rooms { gateway: Arc::new(gateway), pages, base: base.into(), proxies };
@@ -164,6 +165,7 @@ pub(crate) fn serve(
     });
     stop.cancel();
     let ended = threads.into_iter().map(std::thread::JoinHandle::join).filter(Result::is_err).count();
+    runtime.block_on(rooms.connections.settle(SETTLING));
     runtime.block_on(async {
         // Opening the key is recorded, too, and the last record is that Keyward has stopped.
         audit_keeper.prepare().await;

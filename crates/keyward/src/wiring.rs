@@ -3,6 +3,7 @@
 pub(crate) mod audit;
 pub(crate) mod audit_key;
 pub(crate) mod cabinet;
+mod connections;
 pub(crate) mod gateway;
 pub(crate) mod issuer;
 pub(crate) mod keys;

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use keyward_vault::CredentialError;
+use keyward_vault::upstream::GrantError;
 use serde::Serialize;
 
 use super::Refusal;
@@ -50,6 +51,9 @@ struct Data<'a> {
     reason: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<&'a str>,
+    /// Where the person connects their account.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    connect_url: Option<&'a str>,
 }
 
 impl Refusal {
@@ -98,12 +102,20 @@ impl Refusal {
                 error: ErrorObject {
                     code: self.code(),
                     message: self.text(server.unwrap_or_default()),
-                    data: Data { reason: self.reason(), server },
+                    data: Data { reason: self.reason(), server, connect_url: self.connect_url() },
                 },
             }),
         };
         // Texts, numbers and lists of them always serialize.
         json.unwrap_or_default().into()
+    }
+
+    fn connect_url(&self) -> Option<&str> {
+        match self {
+            Self::Grant(GrantError::NotConnected(at) | GrantError::Broken { at, .. })
+            | Self::GrantRefused { at, .. } => Some(&at.url),
+            _ => None,
+        }
     }
 
     /// JSON-RPC 2.0 §5.1; -32020 is MCP's `HeaderMismatch`.
@@ -165,6 +177,13 @@ impl Refusal {
                  help; the operator must store a valid token.",
                 status.as_u16()
             ),
+            Self::GrantRefused { status, at } => format!(
+                "Server \"{server}\" refused your own access token at {} with status {}. If your account there may use it, \
+                 open {} in a browser and connect it again.",
+                at.name,
+                status.as_u16(),
+                at.url
+            ),
             Self::Redirected(status) => format!(
                 "Server \"{server}\" redirects to another address with status {}. The operator must configure its final \
                  address.",
@@ -176,6 +195,26 @@ impl Refusal {
             Self::Credential(_) => {
                 format!("The gateway's token for server \"{server}\" is not available at the moment.")
             }
+            Self::Grant(GrantError::NoPerson(at)) => format!(
+                "Server \"{server}\" is called with each person's own account at {}, and your access token belongs to no \
+                 account here. Log in with an account of this gateway.",
+                at.name
+            ),
+            Self::Grant(GrantError::NotConnected(at)) => format!(
+                "Server \"{server}\" is called with your own account at {}, which is not connected yet. Open {} in a \
+                 browser, connect it, and try again.",
+                at.name, at.url
+            ),
+            Self::Grant(GrantError::Broken { at, reason }) => format!(
+                "Server \"{server}\" is called with your own account at {}, and the connection to it has ended: {}. Open \
+                 {} in a browser, connect it again, and try again.",
+                at.name,
+                reason.explanation(),
+                at.url
+            ),
+            Self::Grant(_) => format!(
+                "Your access token for server \"{server}\" cannot be renewed at the moment. Try again in a minute."
+            ),
             Self::AuditUnavailable => {
                 "Nothing was done, since the audit log cannot be written at the moment.".to_owned()
             }

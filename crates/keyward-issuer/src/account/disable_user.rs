@@ -1,9 +1,9 @@
-//! Closing an account: its sessions end, and so do the connections of its clients.
+//! Closing an account: its sessions end, and so do the connections of its clients and its own grants elsewhere.
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_storage::StorageError;
 use keyward_storage::Topic;
-use keyward_storage::{grants, sessions, users};
+use keyward_storage::{grants, sessions, upstream_grants, users};
 
 use crate::account::email::EmailAddress;
 use crate::state::Issuer;
@@ -19,6 +19,9 @@ impl Issuer {
         if closed {
             sessions::end_all(&mut tx, user.id, now).await?;
             grants::end_of_user(&mut tx, user.id, now).await?;
+            if upstream_grants::delete_of_user(&mut tx, user.id).await? > 0 {
+                tx.notify(Topic::UpstreamGrants).await?;
+            }
             tx.notify(Topic::Users).await?;
             tx.notify(Topic::Revocations).await?;
         }

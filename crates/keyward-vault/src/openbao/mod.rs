@@ -61,7 +61,7 @@ pub struct OpenBaoConfig {
 
 /// A client. Clones are handles to the same one and share its login.
 #[derive(Clone)]
-pub(crate) struct OpenBao(Arc<Inner>);
+pub struct OpenBao(Arc<Inner>);
 
 struct Inner {
     connection: Connection,

@@ -25,6 +25,8 @@ pub struct ConnectionConfig {
     pub id: ConnectionId,
     /// Its name for people.
     pub name: String,
+    /// The servers that use it, as people call them.
+    pub used_by: Vec<String>,
     /// Where it is.
     pub provider: ProviderConfig,
     /// As which client Keyward is known there; without one it registers itself (RFC 7591).

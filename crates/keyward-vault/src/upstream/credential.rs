@@ -46,9 +46,9 @@ impl GrantRule {
         &self.connection
     }
 
-    /// What audit records name the token by: `connection/ID`.
-    pub fn name(&self) -> &TokenName {
-        self.spec.token()
+    /// How the token of a person is written, and what audit records name it by: `connection/ID`.
+    pub fn spec_of(&self, person: Option<UserId>) -> CredentialSpec {
+        person.map_or_else(|| self.spec.clone(), |person| self.spec.owned_by(person))
     }
 }
 
@@ -87,7 +87,8 @@ impl GrantCredential {
         &self.rule
     }
 
-    fn reconnect(&self) -> Reconnect {
+    /// Where people connect.
+    pub fn reconnect(&self) -> Reconnect {
         let id = self.rule.connection();
         let name = self.connections.config(id).map_or_else(|| id.to_string(), |config| config.name.clone());
         Reconnect { name, url: self.connections.connect_url(id) }

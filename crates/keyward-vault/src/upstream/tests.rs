@@ -47,6 +47,7 @@ fn config(provider: &StandIn) -> ConnectionConfig {
     ConnectionConfig {
         id: id(),
         name: "The Provider".to_owned(),
+        used_by: vec!["Server".to_owned()],
         provider: ProviderConfig::Issuer(provider.url.clone()),
         client: Some(ConfiguredClient {
             client_id: "keyward".to_owned(),

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use keyward_core::clock::Timestamp;
 use keyward_issuer::account::email::EmailAddress;
-use keyward_storage::users::User;
+use keyward_storage::users::{self, User};
 use serde::Serialize;
 
 use crate::exit::Usage;
@@ -34,7 +34,7 @@ pub(crate) enum Command {
         #[command(flatten)]
         format: Format,
     },
-    /// Close an account: its logins and the connections of its clients end at once
+    /// Close an account: its logins, the connections of its clients and its own accounts elsewhere end at once
     Disable {
         /// Its e-mail address
         email: String,
@@ -49,7 +49,12 @@ pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
             Ok(format.list(&rows, "Nobody has an account. Make a link for the first: keyward user invite --admin")?)
         }
         Command::Disable { email } => {
-            if !rooms.issuer.disable_user(&address(&email)?, None).await? {
+            let email = address(&email)?;
+            // Closing the account forgets them; only before can they be given back.
+            if let Some(user) = users::by_email(&rooms.cabinet.database, email.as_str()).await? {
+                rooms.connections.end_all(user.id, None).await?;
+            }
+            if !rooms.issuer.disable_user(&email, None).await? {
                 bail!("there is no open account {email}");
             }
             Ok(output::line(&format!("{email} is closed"))?)

@@ -1,5 +1,7 @@
 //! `[servers.credential]`: which token of the cabinet goes into the calls of a server, whose, and how it is written.
 
+use keyward_core::id::ConnectionId;
+use keyward_vault::upstream::{GrantRule, InvalidGrantRule};
 use keyward_vault::{CredentialSpec, InvalidCredentialSpec, TokenName};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +13,11 @@ use super::text::{CredentialFormat, Text, TextValue};
 #[serde(deny_unknown_fields)]
 pub(crate) struct Credential {
     /// Its name in the cabinet, `service/key`; put it there with `keyward token set`.
-    pub(crate) token: Text<TokenName>,
+    #[serde(default)]
+    pub(crate) token: Option<Text<TokenName>>,
+    /// Instead of `token`: the connection at which each caller's own access token is had, by its id in `[[connections]]`.
+    #[serde(default)]
+    pub(crate) connection: Option<Text<ConnectionId>>,
     /// Whose token it is.
     #[serde(default)]
     pub(crate) owner: CredentialOwner,
@@ -63,6 +69,15 @@ pub(crate) enum CredentialKind {
 /// Why a credential cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadCredential {
+    /// Nothing to write.
+    #[error("a credential needs `token` or `connection`")]
+    Nothing,
+    /// Two things.
+    #[error("a credential has `token` or `connection`, not both")]
+    Both,
+    /// An access token in another form than the standard has for it.
+    #[error("a credential with `connection` is of kind \"bearer\" or \"header\", and always the caller's own")]
+    NotForGrants,
     /// Keys of two kinds, and no word on which it is.
     #[error("`header` and `format`, `username`, and `parameter` belong to different kinds: say which by `kind`")]
     Ambiguous,
@@ -72,6 +87,9 @@ pub(crate) enum BadCredential {
     /// What the vault says.
     #[error(transparent)]
     Invalid(#[from] InvalidCredentialSpec),
+    /// What the vault says of one with a connection.
+    #[error(transparent)]
+    InvalidGrant(#[from] InvalidGrantRule),
 }
 
 impl Credential {
@@ -91,13 +109,20 @@ impl Credential {
     }
 
     /// The rule in the vault's terms.
-    pub(crate) fn spec(&self) -> Result<CredentialSpec, BadCredential> {
-        let token = self.token.0.clone();
+    pub(crate) fn rule(&self) -> Result<CredentialRule, BadCredential> {
+        match (&self.token, &self.connection) {
+            (Some(token), None) => self.token_rule(token.0.clone()).map(CredentialRule::Token),
+            (None, Some(connection)) => self.grant_rule(connection.0.clone()).map(CredentialRule::Grant),
+            (None, None) => Err(BadCredential::Nothing),
+            (Some(_), Some(_)) => Err(BadCredential::Both),
+        }
+    }
+
+    fn token_rule(&self, token: TokenName) -> Result<CredentialSpec, BadCredential> {
         Ok(match self.kind()? {
             CredentialKind::Bearer => CredentialSpec::bearer(token)?,
             CredentialKind::Header => {
-                let header = self.header.as_ref().map_or(http::header::AUTHORIZATION, |header| header.0.clone());
-                let format = self.format.as_ref().map_or_else(|| "Bearer {token}".to_owned(), |it| it.0.to_text());
+                let (header, format) = self.header_and_format();
                 CredentialSpec::new(token, header, &format)?
             }
             CredentialKind::Basic => CredentialSpec::basic(token, self.username.as_deref())?,
@@ -106,4 +131,28 @@ impl Credential {
             }
         })
     }
+
+    fn grant_rule(&self, connection: ConnectionId) -> Result<GrantRule, BadCredential> {
+        match (self.kind()?, self.owner) {
+            (CredentialKind::Bearer | CredentialKind::Header, CredentialOwner::Shared | CredentialOwner::User) => {
+                let (header, format) = self.header_and_format();
+                Ok(GrantRule::new(connection, header, &format)?)
+            }
+            _ => Err(BadCredential::NotForGrants),
+        }
+    }
+
+    fn header_and_format(&self) -> (http::HeaderName, String) {
+        let header = self.header.as_ref().map_or(http::header::AUTHORIZATION, |header| header.0.clone());
+        (header, self.format.as_ref().map_or_else(|| "Bearer {token}".to_owned(), |it| it.0.to_text()))
+    }
+}
+
+/// What a call carries.
+#[derive(Clone, Debug)]
+pub(crate) enum CredentialRule {
+    /// A token of the cabinet.
+    Token(CredentialSpec),
+    /// The caller's own access token at a connection.
+    Grant(GrantRule),
 }

@@ -32,7 +32,8 @@ fn the_example_is_right_as_it_stands() {
 #[test]
 fn the_example_is_right_with_everything_switched_on() {
     let config = parse("keyward.toml", &whole_example(), []).unwrap_or_else(|mistakes| panic!("{mistakes}"));
-    assert_eq!((config.servers.len(), config.trusted_issuers.len(), config.scopes.len()), (1, 1, 1));
+    assert_eq!((config.servers.len(), config.trusted_issuers.len(), config.scopes.len()), (2, 1, 1));
+    assert_eq!(config.connections.len(), 4);
 }
 
 #[test]
@@ -61,8 +62,21 @@ fn names(schema: &Json, value: &Json, path: &str, missing: &mut Vec<String>) {
             None => missing.push(path),
         }
     }
-    if let (Some(items), Some(first)) = (schema.get("items"), value.get(0)) {
-        names(items, first, path, missing);
+    if let (Some(items), Some(elements)) = (schema.get("items"), value.as_array()) {
+        // Keys that exclude each other stand in different elements.
+        let lacked = elements.iter().map(|element| {
+            let mut lacked = Vec::new();
+            names(items, element, path, &mut lacked);
+            lacked
+        });
+        let lacked: Vec<Vec<String>> = lacked.collect();
+        let everywhere = |name: &&String| {
+            let below = |lacked: &Vec<String>| {
+                lacked.iter().any(|other| other == *name || name.starts_with(&format!("{other}.")))
+            };
+            lacked.iter().all(below)
+        };
+        missing.extend(lacked.iter().flatten().filter(everywhere).cloned().collect::<std::collections::BTreeSet<_>>());
     }
     if let (Some(others), Some(object)) = (schema.get("additionalProperties"), value.as_object()) {
         object.values().for_each(|inner| names(others, inner, path, missing));

@@ -1,6 +1,7 @@
 //! Rules between sections: what no single value can get wrong alone.
 
 mod openbao;
+mod connections;
 mod token_store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +10,7 @@ use std::time::Duration;
 use super::mistake::Mistake;
 use super::text::{Text, TextValue};
 use super::tree::{Node, Source};
-use super::{Config, suggest};
+use super::{Config, CredentialRule, suggest};
 
 /// The mistakes between sections. `torn` names the sections of which parts were left out for mistakes of their own:
 /// what refers to these is not judged.
@@ -21,6 +22,7 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
     rules.token_store();
     rules.trusted_issuers();
     rules.hooks();
+    rules.connections();
     if !torn.contains("servers") {
         rules.servers_apart();
         rules.default_server();
@@ -131,8 +133,11 @@ impl Rules<'_> {
 
     fn credentials(&mut self) {
         for (index, server) in self.config.servers.iter().enumerate() {
-            if let Some(Err(wrong)) = server.credential.as_ref().map(super::credential::Credential::spec) {
-                self.report(&["servers", &index.to_string(), "credential"], wrong.to_string());
+            let Some(credential) = &server.credential else { continue };
+            match credential.rule() {
+                Err(wrong) => drop(self.report(&["servers", &index.to_string(), "credential"], wrong.to_string())),
+                Ok(CredentialRule::Grant(rule)) => self.connection_is_there(index, rule.connection().as_str()),
+                Ok(CredentialRule::Token(_)) => {}
             }
         }
     }

@@ -4,18 +4,19 @@ use anyhow::Context;
 use keyward_core::scope::Scope;
 use keyward_gateway::{AuditMode, CredentialOwner, GatewayConfig, Limits, ServerConfig};
 use keyward_outbound::TlsConnector;
+use keyward_vault::upstream::{Connections, GrantCredential};
 
 use super::layout::{Layout, PlacedServer};
-use crate::config::{self, Config, TextValue};
+use crate::config::{self, Config, CredentialRule, TextValue};
 
 /// From the file's terms to the room's.
-pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<GatewayConfig> {
+pub(crate) fn config(config: &Config, layout: &Layout, connections: &Connections) -> anyhow::Result<GatewayConfig> {
     let server = &config.server;
     let trusted = config.trusted_issuers.iter().map(|trusted| trusted.issuer.0.to_text());
     Ok(GatewayConfig {
         public_url: layout.public_url.clone(),
         authorization_servers: std::iter::once(layout.public_url.clone()).chain(trusted).collect(),
-        servers: layout.servers.iter().map(place).collect::<anyhow::Result<_>>()?,
+        servers: layout.servers.iter().map(|server| place(server, connections)).collect::<anyhow::Result<_>>()?,
         default_server: server.default_server.as_ref().map(|id| id.0.clone()),
         allowed_origins: server.allowed_origins.iter().map(|origin| origin.0.to_text()).collect(),
         allowed_hosts: server.allowed_hosts.iter().map(|host| host.0.to_text()).collect(),
@@ -34,13 +35,18 @@ pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<Gateway
     })
 }
 
-fn place(server: &PlacedServer) -> anyhow::Result<ServerConfig> {
+fn place(server: &PlacedServer, connections: &Connections) -> anyhow::Result<ServerConfig> {
     let scopes = |needed: &[config::Text<Scope>]| needed.iter().map(|scope| scope.0.clone()).collect();
     let config = &server.config;
-    let credential = config
-        .credential
-        .as_ref()
-        .map(|credential| credential.spec().with_context(|| format!("the credential of server {}", config.id.0)));
+    let named = || format!("the credential of server {}", config.id.0);
+    let rule = config.credential.as_ref().map(|credential| credential.rule().with_context(named)).transpose()?;
+    let (credential, connection) = match rule {
+        None => (None, None),
+        Some(CredentialRule::Token(spec)) => (Some(spec), None),
+        Some(CredentialRule::Grant(rule)) => {
+            (None, Some(GrantCredential::new(connections.clone(), rule).with_context(named)?))
+        }
+    };
     let owner = config.credential.as_ref().map_or_else(Default::default, |credential| credential.owner);
     Ok(ServerConfig {
         id: config.id.0.clone(),
@@ -52,7 +58,8 @@ fn place(server: &PlacedServer) -> anyhow::Result<ServerConfig> {
         // are told of more when a tool needs it.
         scopes_supported: server.required.union(&server.defaults),
         tool_scopes: config.tool_scopes.iter().map(|(pattern, needed)| (pattern.clone(), scopes(needed))).collect(),
-        credential: credential.transpose()?,
+        credential,
+        connection,
         credential_owner: match owner {
             config::CredentialOwner::Shared => CredentialOwner::Shared,
             config::CredentialOwner::User => CredentialOwner::User,

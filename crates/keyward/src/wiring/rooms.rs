@@ -4,10 +4,11 @@ use std::path::Path;
 
 use anyhow::Context;
 use keyward_issuer::Issuer;
+use keyward_vault::upstream::Connections;
 
 use super::cabinet::Cabinet;
-use super::issuer;
 use super::layout::Layout;
+use super::{connections, issuer};
 use crate::config::{self, Loaded};
 use crate::exit::Usage;
 use crate::telemetry;
@@ -16,6 +17,7 @@ use crate::telemetry;
 pub(crate) struct Rooms {
     pub(crate) cabinet: Cabinet,
     pub(crate) issuer: Issuer,
+    pub(crate) connections: Connections,
 }
 
 impl Rooms {
@@ -27,7 +29,8 @@ impl Rooms {
         let issuer =
             Issuer::start(config, database.clone(), vault.clone(), audit.clone(), clock.clone(), random.clone());
         let issuer = issuer.await.context("the authorization server cannot start")?;
-        Ok(Self { cabinet, issuer })
+        let connections = connections::open(loaded, layout, &cabinet)?;
+        Ok(Self { cabinet, issuer, connections })
     }
 }
 

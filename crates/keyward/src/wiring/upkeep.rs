@@ -72,9 +72,15 @@ pub(crate) fn check(loaded: &Loaded, name: &TokenName) -> anyhow::Result<Option<
 /// The ways in which servers send a token.
 pub(crate) fn specs(loaded: &Loaded, name: &TokenName) -> anyhow::Result<Vec<CredentialSpec>> {
     let credentials = loaded.config.servers.iter().filter_map(|server| server.credential.as_ref());
-    let of_token = credentials
-        .filter(|credential| (credential.token.0.service(), credential.token.0.key()) == (name.service(), name.key()));
-    of_token.map(|credential| Ok(credential.spec()?)).collect()
+    let mut specs = Vec::new();
+    for credential in credentials {
+        if let config::CredentialRule::Token(spec) = credential.rule()?
+            && (spec.token().service(), spec.token().key()) == (name.service(), name.key())
+        {
+            specs.push(spec);
+        }
+    }
+    Ok(specs)
 }
 
 fn hook(loaded: &Loaded, section: &config::Hook) -> anyhow::Result<Hook> {
@@ -94,9 +100,9 @@ fn hook(loaded: &Loaded, section: &config::Hook) -> anyhow::Result<Hook> {
 /// The kinds of credential in which servers send each token, for listings.
 pub(crate) fn kinds(loaded: &Loaded) -> BTreeMap<(String, String), config::CredentialKind> {
     let credentials = loaded.config.servers.iter().filter_map(|server| server.credential.as_ref());
-    let kind = |credential: &config::Credential| {
-        let name = &credential.token.0;
+    let named = credentials.filter_map(|credential| {
+        let name = &credential.token.as_ref()?.0;
         Some(((name.service().to_owned(), name.key().to_owned()), credential.kind().ok()?))
-    };
-    credentials.filter_map(kind).collect()
+    });
+    named.collect()
 }

@@ -51,6 +51,7 @@ impl Setup {
                 scopes_supported: "coda:read coda:write".parse().expect("scopes"),
                 tool_scopes: Vec::new(),
                 credential: Some(credential),
+                connection: None,
                 credential_owner: CredentialOwner::Shared,
             }],
             default_server: None,

@@ -1,6 +1,6 @@
 //! Names: of servers, scopes, paths, tokens, variables.
 
-use keyward_core::id::ServerId;
+use keyward_core::id::{ConnectionId, ServerId};
 use keyward_core::scope::Scope;
 use keyward_vault::TokenName;
 
@@ -10,6 +10,20 @@ impl TextValue for ServerId {
     const FORMAT: &'static str = "keyward-server-id";
     const NOUN: &'static str = "a server's id";
     const EXAMPLE: &'static str = "coda";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "has 1 to 63 characters a-z, 0-9, '-' and '_', the first a letter or digit".to_owned())
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl TextValue for ConnectionId {
+    const FORMAT: &'static str = "keyward-connection-id";
+    const NOUN: &'static str = "a connection's id";
+    const EXAMPLE: &'static str = "github";
 
     fn parse(text: &str) -> Result<Self, String> {
         text.parse().map_err(|_| "has 1 to 63 characters a-z, 0-9, '-' and '_', the first a letter or digit".to_owned())
@@ -49,6 +63,7 @@ const RESERVED_PATHS: &[&str] = &[
     "invite",
     "account",
     "admin",
+    "connect",
     "consent",
     "healthz",
     "readyz",
