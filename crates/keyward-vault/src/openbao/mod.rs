@@ -87,7 +87,7 @@ struct Data<T> {
 impl OpenBao {
     /// A client; it logs in when it is first used. Needs a tokio runtime: a task on it renews the login until the last
     /// handle is dropped.
-    pub(crate) fn new(config: OpenBaoConfig) -> Self {
+    pub fn new(config: OpenBaoConfig) -> Self {
         let OpenBaoConfig { address, namespace, auth, tls } = config;
         let limits = ClientConfig {
             guard: Guard::Any,

@@ -65,7 +65,8 @@ async fn scene(ground: &Ground) -> Scene {
     };
     let settings = (CacheTimes::default(), ground.audit.clone(), true);
     let vault =
-        Vault::with_store(ground.db.clone(), ground.root(), ground.clock(), Random::system(), settings, store).await;
+        Vault::with_store(ground.db.clone(), ground.root().into(), ground.clock(), Random::system(), settings, store)
+            .await;
     Scene { vault: vault.expect("vault"), asked, answers }
 }
 
