@@ -1,5 +1,7 @@
 //! Appending to the chain: its head is read and moved under one lock, so that several processes keep one chain.
 
+use std::sync::LazyLock;
+
 use keyward_core::audit::AuditEvent;
 use keyward_core::id::uuid_v7;
 use keyward_core::random::Random;
@@ -11,6 +13,11 @@ use crate::error::StorageError;
 use crate::params;
 use crate::transaction::Transaction;
 use crate::value::Value;
+
+/// Columns of the table.
+const COLUMNS: usize = 13;
+/// Rows that one statement inserts: below what both databases allow for parameters.
+const TOGETHER: usize = 32;
 
 /// Appends the events in their order within `transaction`: they stand or fall with what else it does.
 ///
@@ -30,21 +37,41 @@ pub(super) async fn append_as<'a>(
     }
     lock(transaction).await?;
     let (mut seq, mut hash) = head(transaction).await?;
-    let mut rows = Vec::with_capacity(events.len());
+    let mut rows = Vec::with_capacity(events.len() * COLUMNS);
     for (id, event) in events {
         seq += 1;
-        rows.push(link(*id, seq, &mut hash, event));
+        rows.extend(link(*id, seq, &mut hash, event));
     }
-    transaction
-        .execute_each(
-            "INSERT INTO audit_log (seq, id, service_id, action, user_email, token_key, result, created_at, client_id, \
-             request_id, detail, prev_hash, hash) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
-            &rows,
-        )
-        .await?;
+    insert(transaction, &rows).await?;
     let sql = "INSERT INTO audit_head (id, seq, hash) VALUES (1, $1, $2) \
                ON CONFLICT (id) DO UPDATE SET seq = excluded.seq, hash = excluded.hash";
     transaction.execute(sql, params![seq, &hash]).await.map(drop)
+}
+
+/// Many rows with one statement as long as there are so many: each statement costs a message to the server, and as much
+/// as several rows.
+async fn insert(transaction: &mut Transaction, rows: &[Value]) -> Result<(), StorageError> {
+    static MANY: LazyLock<String> = LazyLock::new(|| insert_of(TOGETHER));
+    static ONE: LazyLock<String> = LazyLock::new(|| insert_of(1));
+    let many = rows.chunks_exact(TOGETHER * COLUMNS);
+    let rest: Vec<_> = many.remainder().chunks(COLUMNS).map(<[Value]>::to_vec).collect();
+    for rows in many {
+        transaction.execute(&MANY, rows).await?;
+    }
+    transaction.execute_each(&ONE, &rest).await
+}
+
+/// The statement that inserts so many rows.
+fn insert_of(rows: usize) -> String {
+    let row = |row: usize| {
+        let places = (1..=COLUMNS).map(|column| format!("${}", row * COLUMNS + column));
+        format!("({})", places.collect::<Vec<_>>().join(", "))
+    };
+    format!(
+        "INSERT INTO audit_log (seq, id, service_id, action, user_email, token_key, result, created_at, client_id, \
+         request_id, detail, prev_hash, hash) VALUES {}",
+        (0..rows).map(row).collect::<Vec<_>>().join(", ")
+    )
 }
 
 /// Appends, in a transaction of its own, those that are not in the log yet; how many there were. A commit whose answer was
@@ -79,7 +106,7 @@ pub(super) async fn head(transaction: &mut Transaction) -> Result<(i64, Hash), S
 }
 
 /// The row of an event that follows `hash`, which moves on.
-fn link(id: Uuid, seq: i64, hash: &mut Hash, event: &AuditEvent) -> Vec<Value> {
+fn link(id: Uuid, seq: i64, hash: &mut Hash, event: &AuditEvent) -> [Value; COLUMNS] {
     let texts = [&event.service_id, &event.user_email, &event.token_key, &event.client_id, &event.detail].map(storable);
     let [service_id, user_email, token_key, client_id, detail] = texts;
     let content = Content {
@@ -96,7 +123,7 @@ fn link(id: Uuid, seq: i64, hash: &mut Hash, event: &AuditEvent) -> Vec<Value> {
         detail: detail.as_deref(),
     };
     let previous = std::mem::replace(hash, content.link(hash));
-    vec![
+    [
         seq.into(),
         id.into(),
         service_id.into(),

@@ -63,3 +63,6 @@ fn field(leaf: &mut Context, bytes: Option<&[u8]>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

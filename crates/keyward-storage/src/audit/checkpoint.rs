@@ -187,3 +187,74 @@ impl std::fmt::Display for Checkpoint {
         f.write_str(&serde_json::to_string(self).map_err(|_| std::fmt::Error)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_lc_rs::digest::{SHA256, digest};
+    use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn checkpoint() -> Checkpoint {
+        Checkpoint {
+            log_id: Uuid::from_bytes(std::array::from_fn(|index| u8::try_from(index).expect("small"))),
+            number: 2,
+            seq: 7,
+            hash: "fcbdcc13b2bfb6251a01e4ef79de197d6dc4b7f8c778362067e4d87b1c314dcd".parse().expect("hex"),
+            start_seq: 3,
+            start_hash: "e02fd244db2ac55fa65ce72757aefc2486dae9e98c4a5d71153b3ccaaba6bafd".parse().expect("hex"),
+            created_at: Timestamp::from_micros(1_700_000_000_000_001),
+            previous: Hex([9; 32]),
+            public_key: Hex([8; 32]),
+            next_key: None,
+            signature: Hex([6; 64]),
+        }
+    }
+
+    /// The vectors were computed apart from this code: what was signed once must verify for ever.
+    #[test]
+    fn golden_vectors() {
+        let hash = |bytes: &[u8]| Hex::<32>::of(digest(&SHA256, bytes).as_ref()).expect("32 bytes").to_string();
+        let plain = checkpoint();
+        assert_eq!(hash(&plain.message()), "07666d127af845441a916ca4fb64ecfbae85e4a1e61dab73e04fe4bdbd85ded0");
+        assert_eq!(plain.digest().to_string(), "1e1d6b5d82a60d671dc083eef53957169bafc8746609ede4026170afe6fdf5bd");
+        let announcing = Checkpoint { next_key: Some(Hex([7; 32])), ..plain };
+        assert_eq!(hash(&announcing.message()), "3580f60054d3a2e8f923a6e9f19b24048112ebbfd8a081ef3d777b9c740468df");
+    }
+
+    #[test]
+    fn only_a_whole_line_is_read() {
+        let line = checkpoint().to_string();
+        assert_eq!(Checkpoint::parse(&line).expect("a checkpoint"), checkpoint());
+        for (from, to) in [
+            ("\"number\":2", "\"number\":\"2\""),
+            ("\"seq\":7,", ""),
+            ("\"seq\":7,", "\"seq\":7,\"seq\":7,"),
+            ("\"seq\":7,", "\"seq\":7,\"more\":7,"),
+            ("0909", "09"),
+            ("}", "} x"),
+        ] {
+            assert!(Checkpoint::parse(&line.replacen(from, to, 1)).is_err(), "{from} {to}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_signature_is_for_every_byte(index in 0..236_usize, bit in 0..8_u32) {
+            let pair = Ed25519KeyPair::from_seed_unchecked(&[5; 32]).expect("a key");
+            let mut made = checkpoint();
+            made.public_key = Hex::of(pair.public_key().as_ref()).expect("32 bytes");
+            let mut message = made.message();
+            made.signature = Hex::of(pair.sign(&message).as_ref()).expect("64 bytes");
+            prop_assert!(made.is_signed());
+            message[index] ^= 1 << bit;
+            prop_assert!(!made.public_key.has_signed(&message, &made.signature));
+        }
+
+        #[test]
+        fn any_text_is_read_or_refused(line in "\\PC{0,200}") {
+            prop_assert!(Checkpoint::parse(&line).is_err());
+        }
+    }
+}

@@ -71,7 +71,11 @@ pub async fn verify_with(
                 // Old records may have been removed from under the walk: then a newer checkpoint says so.
                 let moved = newest_checkpoint(database).await?.filter(|newest| newest.start_seq > walk.last);
                 match moved {
-                    Some(newest) if bad.fault == Fault::Missing && newest.is_signed() => {
+                    Some(newest)
+                        if bad.fault == Fault::Missing
+                            && newest.is_signed()
+                            && report.keys.contains(&newest.public_key) =>
+                    {
                         walk = beginning(&newest);
                         report.start = walk.last;
                     }
