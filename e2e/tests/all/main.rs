@@ -34,3 +34,4 @@ mod survival_disk;
 mod survival_migration;
 mod survival_postgres;
 mod survival_tampering;
+mod token_rotation;
