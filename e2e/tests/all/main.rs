@@ -26,6 +26,7 @@ mod account_page;
 mod audit;
 mod backup;
 mod demo;
+mod keys_kill;
 mod restart;
 mod secrets_in_output;
 mod startup;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::wrapper::{DataKey, KeyWrapper, WrapError, WrapFuture};
-use crate::openbao::{OpenBao, OpenBaoError};
+use crate::openbao::{OpenBao, OpenBaoConfig, OpenBaoError};
 use crate::seal::KeyId;
 
 /// A key of a transit engine, of a type that takes associated data: `aes256-gcm96` (what OpenBao makes when no type is
@@ -45,8 +45,9 @@ struct Decrypted {
 }
 
 impl OpenBaoTransit {
-    /// The key `key` of the engine at `mount`.
-    pub fn new(openbao: OpenBao, mount: &str, key: &str) -> Self {
+    /// The key `key` of the engine at `mount`. Needs a tokio runtime: a task on it renews the login.
+    pub fn new(server: OpenBaoConfig, mount: &str, key: &str) -> Self {
+        let openbao = OpenBao::new(server);
         let (id, origin) = (format!("openbao-transit:{mount}/{key}"), format!("OpenBao transit key {mount}/{key}"));
         Self { openbao, mount: mount.to_owned(), key: key.to_owned(), id, origin }
     }

@@ -212,7 +212,7 @@ impl Open {
             Work::Encrypt { iv, plain } => (*iv, true, plain.as_slice()),
             Work::Decrypt { iv, sealed } => (*iv, false, sealed.as_slice()),
         };
-        let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, bound, TAG_BITS.try_into()?)?);
+        let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, bound, TAG_BITS.into())?);
         match encrypt {
             true => self.session.encrypt(&mechanism, self.key, data),
             false => self.session.decrypt(&mechanism, self.key, data),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{EnvironmentName, Text};
+use super::text::{EnvironmentName, SecretPlace, SiteUrl, Text};
 
 /// The root key that opens the cabinet. Without it the sealed tokens are lost: keep a copy elsewhere.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -16,6 +16,57 @@ pub(crate) struct Keys {
     pub(crate) path: String,
     /// For `kind = "env"`: the variable that holds the line of such a key file.
     pub(crate) env: Text<EnvironmentName>,
+    /// For `kind = "aws-kms"`: a symmetric key that never leaves AWS KMS.
+    pub(crate) aws_kms: Option<AwsKmsSection>,
+    /// For `kind = "pkcs11"`: an AES key that never leaves a device.
+    pub(crate) pkcs11: Option<Pkcs11Section>,
+}
+
+/// A key in AWS KMS, and what Keyward signs its requests with. It needs `kms:Encrypt` and `kms:Decrypt`.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct AwsKmsSection {
+    /// Its id, ARN or alias, as it is to stay: the database names it.
+    #[schemars(extend("examples" = ["alias/keyward"]))]
+    pub(crate) key_id: String,
+    /// Its region.
+    #[schemars(extend("examples" = ["eu-central-1"]))]
+    pub(crate) region: String,
+    /// Where KMS is, when not at the public address of the region.
+    pub(crate) endpoint: Option<Text<SiteUrl>>,
+    /// The id of the access key: `env:NAME` or `file:PATH`.
+    #[serde(default = "access_key_id")]
+    pub(crate) access_key_id: Text<SecretPlace>,
+    /// The secret access key: `env:NAME` or `file:PATH`.
+    #[serde(default = "secret_access_key")]
+    pub(crate) secret_access_key: Text<SecretPlace>,
+    /// The session token of temporary credentials: `env:NAME` or `file:PATH`.
+    pub(crate) session_token: Option<Text<SecretPlace>>,
+}
+
+/// An AES key of 256 bits in a device that speaks PKCS #11.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pkcs11Section {
+    /// The library of the device's maker.
+    #[schemars(extend("examples" = ["/usr/lib/softhsm/libsofthsm2.so"]))]
+    pub(crate) module: String,
+    /// The label of the token.
+    #[schemars(extend("examples" = ["keyward"]))]
+    pub(crate) token: String,
+    /// The label of the key. It must allow CKM_AES_GCM.
+    #[schemars(extend("examples" = ["root"]))]
+    pub(crate) key: String,
+    /// The user PIN: `env:NAME` or `file:PATH`.
+    pub(crate) pin: Text<SecretPlace>,
+}
+
+fn access_key_id() -> Text<SecretPlace> {
+    Text::of(SecretPlace::Environment("AWS_ACCESS_KEY_ID".to_owned()))
+}
+
+fn secret_access_key() -> Text<SecretPlace> {
+    Text::of(SecretPlace::Environment("AWS_SECRET_ACCESS_KEY".to_owned()))
 }
 
 /// A place for the root key.
@@ -26,6 +77,11 @@ pub(crate) enum KeysKind {
     File,
     /// An environment variable.
     Env,
+    /// AWS KMS.
+    #[serde(rename = "aws-kms")]
+    AwsKms,
+    /// A device.
+    Pkcs11,
 }
 
 impl Default for Keys {
@@ -34,6 +90,8 @@ impl Default for Keys {
             kind: KeysKind::File,
             path: "keyward.key".to_owned(),
             env: Text::of(EnvironmentName("KEYWARD_ROOT_KEY".to_owned())),
+            aws_kms: None,
+            pkcs11: None,
         }
     }
 }

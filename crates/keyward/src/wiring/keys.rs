@@ -3,12 +3,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use anyhow::Context;
+use keyward_core::clock::Clock;
 use keyward_core::random::Random;
+use keyward_outbound::TlsConnector;
 use keyward_storage::Database;
 use keyward_storage::data_keys;
 use keyward_vault::key::file::KeyFileError;
+use keyward_vault::key::{AwsKms, AwsKmsConfig, Pkcs11Config, Pkcs11Key};
 use keyward_vault::{Environment, KeyWrapper, key};
 
+use super::vault::secret;
 use crate::config::{Keys, KeysKind, Loaded, TextValue};
 
 /// The provider of `[keys]`; or that of `[next_keys]`, once the data keys are wrapped with it. So the configuration that a
@@ -27,11 +32,38 @@ pub(super) async fn open(loaded: &Loaded, database: &Database, random: &Random) 
     }
 }
 
+/// A provider that is there already; none is made.
 async fn existing(loaded: &Loaded, keys: &Keys) -> anyhow::Result<Arc<dyn KeyWrapper>> {
     Ok(match keys.kind {
         KeysKind::File => Arc::new(key::file::load(&loaded.resolve(&keys.path))?),
         KeysKind::Env => Arc::new(key::env::load(&Environment::Process, &keys.env.0.to_text())?),
+        KeysKind::AwsKms => Arc::new(aws_kms(loaded, keys)?),
+        KeysKind::Pkcs11 => Arc::new(pkcs11(loaded, keys)?),
     })
+}
+
+fn aws_kms(loaded: &Loaded, keys: &Keys) -> anyhow::Result<AwsKms> {
+    let section = keys.aws_kms.as_ref().context("kind = \"aws-kms\" needs a section [keys.aws_kms]")?;
+    let config = AwsKmsConfig {
+        key_id: section.key_id.clone(),
+        region: section.region.clone(),
+        endpoint: section.endpoint.as_ref().map(|url| url.0.to_text().parse()).transpose()?,
+        access_key_id: secret(loaded, &section.access_key_id.0),
+        secret_access_key: secret(loaded, &section.secret_access_key.0),
+        session_token: section.session_token.as_ref().map(|place| secret(loaded, &place.0)),
+        tls: TlsConnector::system(),
+    };
+    AwsKms::new(config, Clock::System).context("[keys.aws_kms] region is not the name of a region")
+}
+
+fn pkcs11(loaded: &Loaded, keys: &Keys) -> anyhow::Result<Pkcs11Key> {
+    let section = keys.pkcs11.as_ref().context("kind = \"pkcs11\" needs a section [keys.pkcs11]")?;
+    Ok(Pkcs11Key::new(Pkcs11Config {
+        module: loaded.resolve(&section.module),
+        token: section.token.clone(),
+        key: section.key.clone(),
+        pin: secret(loaded, &section.pin.0),
+    }))
 }
 
 /// The root key that is to be next.
@@ -53,6 +85,8 @@ impl NextKey {
                 KeysKind::Env => {
                     key::env::load(&Environment::Process, &keys.env.0.to_text()).ok().map(|key| key.id().to_string())
                 }
+                KeysKind::AwsKms => aws_kms(loaded, keys).ok().map(|key| key.id().to_owned()),
+                KeysKind::Pkcs11 => pkcs11(loaded, keys).ok().map(|key| key.id().to_owned()),
             },
         }
     }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::openbao::testing::Server;
+use crate::openbao::testing::{Server, root as root_login};
 
 #[tokio::test]
 async fn data_keys_come_back_under_their_key_and_id_alone() {
@@ -12,7 +12,7 @@ async fn data_keys_come_back_under_their_key_and_id_alone() {
     for key in ["root", "other"] {
         server.done(&format!("transit/keys/{key}"), json!({})).await;
     }
-    let provider = |key| OpenBaoTransit::new(server.client(), "transit", key);
+    let provider = |key| OpenBaoTransit::new(server.config(root_login()), "transit", key);
     let (root, other) = (provider("root"), provider("other"));
     let (id, other_id) = (KeyId::from_bytes([1; 6]), KeyId::from_bytes([2; 6]));
     let key = DataKey::from_slice(&[7; 32]).expect("a key");
