@@ -70,7 +70,6 @@ async fn rotate(cabinet: &Cabinet, format: Format) -> anyhow::Result<()> {
         for key in &rotated.retired {
             output::line(&format!("{key} is retired: nothing is sealed with it any more"))?;
         }
-        output::line("A recovery file made before does not hold the new key: make another one")?;
         for told in &rotated.unopened {
             output::line(&format!("left as it is, with its key: {told}"))?;
         }
