@@ -27,6 +27,9 @@ const ARGUMENTS = [
 // A page is known by what it asks for; the first that fits wins.
 const PAGES = [
   { kind: 'consent', mark: 'button[name=decision]', act: decide },
+  // Those of `oauth-provider.mjs`, where anybody is who they say.
+  { kind: 'provider_login', mark: 'input[name=login]', act: logInAtProvider },
+  { kind: 'provider_consent', mark: 'input[name=prompt][value=consent]', act: () => 'button[type=submit]' },
   { kind: 'account', mark: 'input[name=password_again]', act: createAccount },
   { kind: 'login', mark: 'input[name=password]', act: logIn },
 ];
@@ -48,6 +51,12 @@ async function createAccount(page, options, seen) {
   await page.fill('input[name=password]', options.password);
   await page.fill('input[name=password_again]', options.password);
   return 'form:has(input[name=password_again]) button[type=submit]';
+}
+
+async function logInAtProvider(page, options) {
+  await page.fill('input[name=login]', options.provider_login ?? options.email);
+  await page.fill('input[name=password]', 'whatever');
+  return 'button[type=submit]';
 }
 
 async function logIn(page, options) {

@@ -77,13 +77,21 @@ pub struct Server {
     scopes: Vec<String>,
     tool_scopes: Vec<(String, String)>,
     token: Option<String>,
+    connection: Option<String>,
 }
 
 impl Server {
     /// A server at the path `/{id}/mcp` whose calls need the scope `{id}:read`.
     pub fn new(id: &str, upstream: &str) -> Self {
         let scopes = vec![format!("{id}:read")];
-        Self { id: id.into(), upstream: upstream.into(), scopes, tool_scopes: Vec::new(), token: None }
+        Self {
+            id: id.into(),
+            upstream: upstream.into(),
+            scopes,
+            tool_scopes: Vec::new(),
+            token: None,
+            connection: None,
+        }
     }
 
     /// Calls of these tools need this scope too.
@@ -100,8 +108,15 @@ impl Server {
         self
     }
 
+    /// Calls carry the caller's own access token at this connection.
+    #[must_use]
+    pub fn connection(mut self, id: &str) -> Self {
+        self.connection = Some(id.into());
+        self
+    }
+
     fn text(&self) -> String {
-        let Self { id, upstream, scopes, tool_scopes, token } = self;
+        let Self { id, upstream, scopes, tool_scopes, token, connection } = self;
         let mut text =
             format!("[[servers]]\nid = {id:?}\npath = \"/{id}/mcp\"\nupstream = {upstream:?}\nscopes = {scopes:?}\n");
         let mut write = |line: std::fmt::Arguments<'_>| text.write_fmt(line).expect("a text takes everything");
@@ -110,6 +125,9 @@ impl Server {
         }
         for (tools, scope) in tool_scopes {
             write(format_args!("{tools:?} = [{scope:?}]\n"));
+        }
+        if let Some(connection) = connection {
+            write(format_args!("[servers.credential]\nconnection = {connection:?}\n"));
         }
         if let Some(token) = token {
             write(format_args!(

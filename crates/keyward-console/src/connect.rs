@@ -56,20 +56,18 @@ pub(crate) async fn show(
                 _ => { (scopes(&config.scopes.to_string())) }
             }
         }
+        form method="post" action=(path) {
+            input type="hidden" name="csrf" value=(person.csrf);
+            @if connected {
+                button.quiet type="submit" { "Connect again" }
+            } @else {
+                button type="submit" { "Go to " (config.name) }
+            }
+        }
         @if grant.is_some() {
             form method="post" action={ (path) "/end" } {
                 input type="hidden" name="csrf" value=(person.csrf);
-                div.actions { button.danger type="submit" { "Disconnect" } }
-            }
-        }
-        form method="post" action=(path) {
-            input type="hidden" name="csrf" value=(person.csrf);
-            div.actions {
-                @if connected {
-                    button.quiet type="submit" { "Connect again" }
-                } @else {
-                    button type="submit" { "Go to " (config.name) }
-                }
+                button.danger type="submit" { "Disconnect" }
             }
         }
         p.after { a href=(issuer.config.path("/account")) { "Your account" } }

@@ -25,6 +25,7 @@ mod phases;
 mod account_page;
 mod audit;
 mod backup;
+mod connections;
 mod demo;
 mod keys_kill;
 mod restart;

@@ -1,0 +1,53 @@
+// A certified OpenID provider (`oidc-provider`) with rotating refresh tokens that live as short as a test wants it, at a
+// random port of 127.0.0.1. Whoever logs in is who they say.
+//
+// As a program:  node oauth-provider.mjs '{"redirect_uris": ["http://…"]}'   (or - for standard input)
+//
+// options: redirect_uris    where Keyward takes answers
+//          client_id, client_secret  of Keyward (default keyward, s3cret)
+//          access_token_seconds      how long an access token lives (default 3600)
+//          slow_ms          each answer of the token endpoint waits for up to this, before and after it is worked out
+// prints:  {"event": "listening", "issuer": …}, then for each token that is minted
+//          {"event": "minted", "grant_type", "account", "access_token"}, and {"event": "refused", "error"}
+import { randomBytes, randomInt } from 'node:crypto';
+import { createServer } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import Provider from 'oidc-provider';
+import { readScript } from './script.mjs';
+
+const options = await readScript();
+const emit = (event, fields) => console.log(JSON.stringify({ event, ...fields }));
+const server = createServer();
+await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
+const issuer = `http://127.0.0.1:${server.address().port}`;
+const slowness = () => pause(options.slow_ms ? randomInt(options.slow_ms) : 0);
+
+const provider = new Provider(issuer, {
+  clients: [{
+    client_id: options.client_id ?? 'keyward',
+    client_secret: options.client_secret ?? 's3cret',
+    redirect_uris: options.redirect_uris,
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  }],
+  cookies: { keys: [randomBytes(16).toString('hex')] },
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
+  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  issueRefreshToken: () => true,
+  rotateRefreshToken: true,
+  pkce: { required: () => true },
+  scopes: ['openid', 'offline_access'],
+  ttl: { AccessToken: options.access_token_seconds ?? 3600, RefreshToken: 86400, Session: 86400, Grant: 86400, Interaction: 3600 },
+});
+provider.on('access_token.saved', token => {
+  emit('minted', { grant_type: token.gty, account: token.accountId, access_token: token.jti });
+});
+provider.on('grant.error', (_, error) => emit('refused', { error: error.error, detail: error.error_detail }));
+provider.use(async (context, next) => {
+  const slow = context.path === '/token';
+  if (slow) await slowness();
+  await next();
+  if (slow) await slowness();
+});
+server.on('request', provider.callback());
+emit('listening', { issuer });
