@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::{commands, demo, exit, serve};
 
@@ -26,13 +26,11 @@ pub(crate) struct Cli {
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 called wrongly.";
 
+/// What the arguments of a command say of it is its help; where it has commands of its own, it is said here.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Open the door: serve calls, logins and tokens
     Serve(serve::Args),
-    /// See Keyward work, with a small MCP server behind it
     Demo(demo::Args),
-    /// Write a configuration file to begin with
     Init(commands::init::Args),
     /// Check the configuration, or print its JSON Schema
     #[command(subcommand)]
@@ -59,13 +57,13 @@ enum Command {
     /// Read the audit log, and check that nobody has changed it
     #[command(subcommand)]
     Audit(commands::audit::Command),
-    /// Copy the whole database into one file, while it is served
     Backup(commands::backup::Args),
-    /// Make a database from such a copy, of either kind
     Restore(commands::restore::Args),
     /// Show or raise the version of the database's schema
     #[command(subcommand)]
     Migrate(commands::migrate::Command),
+    Completions(commands::completions::Args),
+    Man(commands::man::Args),
 }
 
 /// Runs the command that the arguments name.
@@ -88,5 +86,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Backup(args) => commands::backup::run(config, &args),
         Command::Restore(args) => commands::restore::run(config, &args),
         Command::Migrate(command) => commands::migrate::run(config, &command),
+        Command::Completions(args) => commands::completions::run(&args, Cli::command()),
+        Command::Man(args) => commands::man::run(&args, Cli::command()),
     })
 }

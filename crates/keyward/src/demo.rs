@@ -21,9 +21,9 @@ use crate::telemetry;
 use directory::Directory;
 use guide::Guide;
 
-/// See Keyward work: starts it with a small MCP server behind it and a token in the cabinet. Nothing else is asked.
+/// See Keyward work, with a small MCP server behind it
 ///
-/// Prints the URL to paste into a client and, until there is an account, a one-time link to make the first. All of its
+/// Starts Keyward before a server of its own, with a token for it in the cabinet, and asks nothing. Prints the URL to paste into a client and, until there is an account, a one-time link to make the first. All of its
 /// state is in one directory; the next run goes on where this one ended. Ctrl-C stops it.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

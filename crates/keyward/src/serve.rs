@@ -38,9 +38,9 @@ use worker::Limits;
 /// How long a refreshed grant that is not stored yet holds up the end.
 const SETTLING: Duration = Duration::from_secs(15);
 
-/// Opens the door: serves calls, logins and tokens until it is told to stop (Ctrl-C, SIGTERM).
+/// Open the door: serve calls, logins and tokens
 ///
-/// Reads keyward.toml, or runs on defaults where there is none. Makes the database and the root key on the first start,
+/// Serves until it is told to stop (Ctrl-C, SIGTERM). Reads keyward.toml, or runs on defaults where there is none. Makes the database and the root key on the first start,
 /// and brings an older database up to date. Everything it says goes to standard error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -20,9 +20,9 @@ use crate::progress::Progress;
 use crate::telemetry;
 use crate::wiring::{self, audit, storage};
 
-/// Copies the whole database, as it is at one moment, into one file.
+/// Copy the whole database into one file, while it is served
 ///
-/// Calls go on meanwhile, and so do writes. The file is the same for SQLite and PostgreSQL: `keyward restore` makes a
+/// The copy is of one moment. Calls go on meanwhile, and so do writes. The file is the same for SQLite and PostgreSQL: `keyward restore` makes a
 /// database of either kind from it. Service tokens stay sealed in it, and the root key is not: keep a copy of that apart
 /// from the backups. It is yet as private as the database: it has e-mail addresses and the audit log.
 #[derive(Debug, clap::Args)]

@@ -11,7 +11,9 @@ use crate::{config, output};
 /// A short file, with the keys that a first server needs; `keyward.toml` of the repository has them all.
 const TEMPLATE: &str = include_str!("init/keyward.toml");
 
-/// Writes a short, commented configuration with one MCP server in it, for you to change. A file that is there already is
+/// Write a configuration file to begin with
+///
+/// It is short and commented, with one MCP server in it, for you to change. A file that is there already is
 /// left alone.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {

@@ -23,9 +23,9 @@ use crate::{output, telemetry};
 
 use super::backup::{say, verify};
 
-/// Makes the database of [storage] from a backup, of whichever kind it was and is.
+/// Make a database from such a copy, of either kind
 ///
-/// The database must be empty. The backup is checked first, loaded in one transaction, and brought up to date; whatever
+/// It is the database of [storage], and must be empty. The backup is checked first, loaded in one transaction, and brought up to date; whatever
 /// goes wrong on the way leaves the database as it was. Then the root key must open what came, and the audit log must be
 /// whole.
 #[derive(Debug, clap::Args)]

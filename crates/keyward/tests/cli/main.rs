@@ -3,6 +3,7 @@
 mod audit;
 mod backups;
 mod cabinet;
+mod comfort;
 mod configuration;
 mod people;
 mod transcript;
