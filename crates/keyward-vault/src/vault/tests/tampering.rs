@@ -136,3 +136,37 @@ async fn a_row_that_does_not_open_can_be_replaced_and_deleted() {
         assert!(vault.get(&name("coda/b")).await.expect("get").is_none());
     }
 }
+
+#[tokio::test]
+async fn keywards_own_secrets_are_bound_as_the_tokens_of_services_are() {
+    const EDITS: [&[&str]; 6] = [
+        &[
+            "UPDATE tokens SET encrypted_value = (SELECT b.encrypted_value FROM tokens b WHERE b.token_key = 'b') WHERE token_key = 'mine'",
+        ],
+        &["UPDATE tokens SET iv = (SELECT b.iv FROM tokens b WHERE b.token_key = 'b') WHERE token_key = 'mine'"],
+        &[
+            "UPDATE tokens SET auth_tag = (SELECT b.auth_tag FROM tokens b WHERE b.token_key = 'b') WHERE token_key = 'mine'",
+        ],
+        &["UPDATE tokens SET version = 2 WHERE token_key = 'mine'"],
+        &["UPDATE tokens SET key_id = 'dk_000000000000' WHERE token_key = 'mine'"],
+        // A token of a service in the place of one of Keyward's own.
+        &[
+            "UPDATE tokens SET token_key = 'gone' WHERE token_key = 'mine'",
+            "UPDATE tokens SET token_key = 'mine', service_id = (SELECT g.service_id FROM tokens g WHERE g.token_key = 'gone') WHERE token_key = 'b'",
+        ],
+    ];
+    for edits in EDITS {
+        for ground in grounds().await {
+            let vault = filled(&ground).await;
+            let own = TokenName::own("mine").expect("name");
+            vault.put(&own, &token("value of m"), Expected::Absent).await.expect("put");
+            for edit in edits {
+                ground.tamper(edit).await;
+            }
+            let error = vault.get(&own).await.map(drop).expect_err("must not open");
+            assert!(matches!(error, crate::VaultError::CannotOpen { .. }), "{edits:?}: {error}");
+            let last = ground.audited().await.pop().expect("a record");
+            assert_eq!((last.action.as_str(), last.result.as_str()), ("token.open", "denied"), "{edits:?}");
+        }
+    }
+}
