@@ -116,6 +116,9 @@ pub enum VaultError {
     /// The value is not given, since the audit record of it cannot be written.
     #[error("the audit log cannot be written, so no token is opened")]
     AuditUnavailable,
+    /// Nothing was changed, since the audit record of it cannot be written.
+    #[error("the audit log cannot be written, so nothing was changed")]
+    NotRecordable,
     /// The token was written or deleted, and the audit record of it could not be written.
     #[error("it was done, but its record could not be written to the audit log")]
     Unrecorded,

@@ -1,5 +1,6 @@
 //! Several stores as one: the first that has a token answers.
 
+use keyward_core::audit::AuditEvent;
 use keyward_core::clock::Timestamp;
 
 use super::{Expected, NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
@@ -13,6 +14,46 @@ impl ChainStore {
     /// A chain of `stores`.
     pub fn new(stores: Vec<Box<dyn TokenStore>>) -> Self {
         Self(stores)
+    }
+
+    /// Into the first store that can be written, unless a read-only one before it has the token: what was written would
+    /// never be read.
+    async fn write(
+        &self,
+        name: &TokenName,
+        token: &NewToken,
+        expected: Expected,
+        record: Option<&AuditEvent>,
+    ) -> Result<i64, VaultError> {
+        let mut refused = VaultError::NoStore;
+        for store in &self.0 {
+            let done = match record {
+                Some(record) => store.put_recorded(name, token, expected, record).await,
+                None => store.put(name, token, expected).await,
+            };
+            match done {
+                Err(error @ VaultError::ReadOnly { .. }) => {
+                    if store.get(name).await?.is_some() {
+                        return Err(error);
+                    }
+                    refused = error;
+                }
+                done => return done,
+            }
+        }
+        Err(refused)
+    }
+
+    /// From every store, so that no older value shows from behind; a read-only one that has the token says what to do.
+    async fn remove(&self, name: &TokenName, record: Option<&AuditEvent>) -> Result<bool, VaultError> {
+        let mut deleted = false;
+        for store in &self.0 {
+            deleted |= match record {
+                Some(record) => store.delete_recorded(name, record).await?,
+                None => store.delete(name).await?,
+            };
+        }
+        Ok(deleted)
     }
 }
 
@@ -32,24 +73,22 @@ impl TokenStore for ChainStore {
         })
     }
 
-    /// Into the first store that can be written, unless a read-only one before it has the token: what was written would
-    /// never be read.
     fn put<'a>(&'a self, name: &'a TokenName, token: &'a NewToken, expected: Expected) -> StoreFuture<'a, i64> {
-        Box::pin(async move {
-            let mut refused = VaultError::NoStore;
-            for store in &self.0 {
-                match store.put(name, token, expected).await {
-                    Err(error @ VaultError::ReadOnly { .. }) => {
-                        if store.get(name).await?.is_some() {
-                            return Err(error);
-                        }
-                        refused = error;
-                    }
-                    done => return done,
-                }
-            }
-            Err(refused)
-        })
+        Box::pin(self.write(name, token, expected, None))
+    }
+
+    fn keeps_records(&self) -> bool {
+        self.0.iter().all(|store| store.keeps_records())
+    }
+
+    fn put_recorded<'a>(
+        &'a self,
+        name: &'a TokenName,
+        token: &'a NewToken,
+        expected: Expected,
+        record: &'a AuditEvent,
+    ) -> StoreFuture<'a, i64> {
+        Box::pin(self.write(name, token, expected, Some(record)))
     }
 
     fn list(&self) -> StoreFuture<'_, Vec<TokenEntry>> {
@@ -65,15 +104,12 @@ impl TokenStore for ChainStore {
         })
     }
 
-    /// From every store, so that no older value shows from behind; a read-only one that has the token says what to do.
     fn delete<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, bool> {
-        Box::pin(async move {
-            let mut deleted = false;
-            for store in &self.0 {
-                deleted |= store.delete(name).await?;
-            }
-            Ok(deleted)
-        })
+        Box::pin(self.remove(name, None))
+    }
+
+    fn delete_recorded<'a>(&'a self, name: &'a TokenName, record: &'a AuditEvent) -> StoreFuture<'a, bool> {
+        Box::pin(self.remove(name, Some(record)))
     }
 
     fn versions<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Vec<VersionEntry>> {

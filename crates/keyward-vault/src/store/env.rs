@@ -70,6 +70,11 @@ impl TokenStore for EnvStore {
         Box::pin(async { Ok(self.read(name)) })
     }
 
+    /// It changes nothing.
+    fn keeps_records(&self) -> bool {
+        true
+    }
+
     fn put<'a>(&'a self, name: &'a TokenName, _: &'a NewToken, _: Expected) -> StoreFuture<'a, i64> {
         Box::pin(async { self.refuse(name) })
     }

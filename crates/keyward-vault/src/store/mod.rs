@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::time::Duration;
 
+use keyward_core::audit::AuditEvent;
 use keyward_core::clock::Timestamp;
 use keyward_core::secret::Secret;
 
@@ -149,6 +150,25 @@ pub trait TokenStore: Send + Sync {
     fn get<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>>;
     /// Stores a new version, if what is stored is as `expected`; gives its number.
     fn put<'a>(&'a self, name: &'a TokenName, token: &'a NewToken, expected: Expected) -> StoreFuture<'a, i64>;
+    /// Whether what this store changes stands or falls with the audit record of it: then the methods that take one are
+    /// called.
+    fn keeps_records(&self) -> bool {
+        false
+    }
+    /// [`put`](Self::put) with the record of it, but for the version, which is added.
+    fn put_recorded<'a>(
+        &'a self,
+        name: &'a TokenName,
+        token: &'a NewToken,
+        expected: Expected,
+        _record: &'a AuditEvent,
+    ) -> StoreFuture<'a, i64> {
+        self.put(name, token, expected)
+    }
+    /// [`delete`](Self::delete) with the record of it.
+    fn delete_recorded<'a>(&'a self, name: &'a TokenName, _record: &'a AuditEvent) -> StoreFuture<'a, bool> {
+        self.delete(name)
+    }
     /// All tokens, in the order of their names.
     fn list(&self) -> StoreFuture<'_, Vec<TokenEntry>>;
     /// Deletes a token with all its versions; whether there was one.

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use keyward_core::audit::AuditEvent;
 use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::id::{UserId, uuid_v7};
 use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use keyward_storage::token_versions::{self, TokenVersionRow};
 use keyward_storage::tokens::{self, TokenRow};
-use keyward_storage::{Database, Topic};
+use keyward_storage::{Database, Topic, Transaction, audit};
 
 use super::{Expected, NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
 use crate::error::VaultError;
 use crate::key::ring::KeyRing;
 use crate::name::TokenName;
 use crate::seal::{Place, SealFailed, Sealed};
+use crate::vault::detail;
 
 const NAME: &str = "sql";
 /// How often a write without an expectation is tried when others write the same token at the same moment.
@@ -82,7 +84,13 @@ impl SqlStore {
         Ok(Some(OpenedToken { value, version: row.version, expires_at: None }))
     }
 
-    async fn write(&self, name: &TokenName, token: &NewToken, expected: Expected) -> Result<i64, VaultError> {
+    async fn write(
+        &self,
+        name: &TokenName,
+        token: &NewToken,
+        expected: Expected,
+        record: Option<&AuditEvent>,
+    ) -> Result<i64, VaultError> {
         for _ in 0..ROUNDS {
             let current = self.find(name).await?;
             let found = current.as_ref().map(|row| row.version);
@@ -105,6 +113,7 @@ impl SqlStore {
                 }
                 token_versions::sweep(&mut transaction, row.updated_at).await?;
                 transaction.notify(Topic::Tokens).await?;
+                self.record(&mut transaction, record, name, Some(row.version)).await?;
                 transaction.commit().await?;
                 return Ok(row.version);
             }
@@ -177,11 +186,29 @@ impl SqlStore {
         })
     }
 
-    async fn remove(&self, name: &TokenName) -> Result<bool, VaultError> {
+    /// Appends the record of a change within its transaction: both stand, or neither does.
+    async fn record(
+        &self,
+        transaction: &mut Transaction,
+        record: Option<&AuditEvent>,
+        name: &TokenName,
+        version: Option<i64>,
+    ) -> Result<(), VaultError> {
+        let Some(record) = record else { return Ok(()) };
+        let event = AuditEvent { detail: detail(name, Ok(version)), ..record.clone() };
+        let appended = audit::append(transaction, &self.random, &[event]).await;
+        appended.map_err(|error| {
+            tracing::error!(%error, token = %name, "the audit log cannot be written");
+            VaultError::NotRecordable
+        })
+    }
+
+    async fn remove(&self, name: &TokenName, record: Option<&AuditEvent>) -> Result<bool, VaultError> {
         let mut transaction = self.db.begin("delete a token").await?;
         let deleted = tokens::delete(&mut transaction, name.service(), name.key(), &owner_text(name)).await?;
         if deleted {
             transaction.notify(Topic::Tokens).await?;
+            self.record(&mut transaction, record, name, None).await?;
             transaction.commit().await?;
         }
         Ok(deleted)
@@ -198,7 +225,7 @@ impl TokenStore for SqlStore {
     }
 
     fn put<'a>(&'a self, name: &'a TokenName, token: &'a NewToken, expected: Expected) -> StoreFuture<'a, i64> {
-        Box::pin(self.write(name, token, expected))
+        Box::pin(self.write(name, token, expected, None))
     }
 
     fn list(&self) -> StoreFuture<'_, Vec<TokenEntry>> {
@@ -210,7 +237,25 @@ impl TokenStore for SqlStore {
     }
 
     fn delete<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, bool> {
-        Box::pin(self.remove(name))
+        Box::pin(self.remove(name, None))
+    }
+
+    fn keeps_records(&self) -> bool {
+        true
+    }
+
+    fn put_recorded<'a>(
+        &'a self,
+        name: &'a TokenName,
+        token: &'a NewToken,
+        expected: Expected,
+        record: &'a AuditEvent,
+    ) -> StoreFuture<'a, i64> {
+        Box::pin(self.write(name, token, expected, Some(record)))
+    }
+
+    fn delete_recorded<'a>(&'a self, name: &'a TokenName, record: &'a AuditEvent) -> StoreFuture<'a, bool> {
+        Box::pin(self.remove(name, Some(record)))
     }
 
     fn versions<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Vec<VersionEntry>> {

@@ -42,6 +42,43 @@ impl Vault {
         }
     }
 
+    /// The record of a change that is about to be made, for a store that keeps both or neither. For any other store there
+    /// is none yet, and where no act may stand without one, another says first that it is about to be done.
+    pub(super) async fn before_change(
+        &self,
+        action: Action,
+        name: &TokenName,
+    ) -> Result<Option<AuditEvent>, VaultError> {
+        let mut event = AuditEvent::new(self.0.clock.now(), action, AuditResult::Ok);
+        event.service_id = Some(name.service().to_owned());
+        event.token_key = Some(name.key().to_owned());
+        if self.store_of(name).keeps_records() {
+            return Ok(Some(event));
+        }
+        if self.0.audit_required {
+            event.detail = Some(serde_json::json!({ "phase": "admitted" }).to_string());
+            self.0.audit.record_durably(event).await.map_err(|_| VaultError::NotRecordable)?;
+        }
+        Ok(None)
+    }
+
+    /// Records how a change ended, unless that was done with it.
+    pub(super) async fn after_change<T>(
+        &self,
+        action: Action,
+        name: &TokenName,
+        record: Option<AuditEvent>,
+        done: Result<T, VaultError>,
+        version: impl FnOnce(&T) -> Option<i64>,
+    ) -> Result<T, VaultError> {
+        self.changed(&done);
+        match done {
+            Ok(done) if record.is_some() => Ok(done),
+            Err(VaultError::NotRecordable) => Err(VaultError::NotRecordable),
+            done => self.audited(action, name, done, version).await,
+        }
+    }
+
     /// Records what was done about a token besides opening or changing it, or why it was not.
     pub(crate) fn note(&self, action: Action, name: &TokenName, done: Result<serde_json::Map<String, Value>, String>) {
         let (result, mut detail) = match done {
@@ -67,7 +104,7 @@ impl Vault {
 }
 
 /// Version, owner and reason as a flat JSON object, as far as there are any.
-fn detail(name: &TokenName, done: Result<Option<i64>, &VaultError>) -> Option<String> {
+pub(crate) fn detail(name: &TokenName, done: Result<Option<i64>, &VaultError>) -> Option<String> {
     let mut detail = serde_json::Map::new();
     match done {
         Ok(Some(version)) => drop(detail.insert("version".to_owned(), version.into())),

@@ -18,6 +18,7 @@ use keyward_core::secret::Secret;
 use keyward_storage::Database;
 use keyward_storage::audit::AuditLog;
 
+pub(crate) use audited::detail;
 pub use r#move::{Move, MoveOutcome, Moved};
 pub use open::{StoreConfig, StoreKind};
 pub use rewrap::Rewrapped;
@@ -65,25 +66,40 @@ impl Vault {
 
     /// Stores a new version of a token, if what is stored is as `expected`; gives its number.
     pub async fn put(&self, name: &TokenName, token: &NewToken, expected: Expected) -> Result<i64, VaultError> {
-        let done = self.store_of(name).put(name, token, expected).await;
-        self.changed(&done);
-        self.audited(Action::TokenPut, name, done, |version| Some(*version)).await
+        self.store_new(Action::TokenPut, name, token, expected).await
     }
 
     /// Puts a new version in the place of `current`, and records it as a rotation.
     pub async fn rotate(&self, name: &TokenName, token: &NewToken, current: i64) -> Result<i64, VaultError> {
-        let done = self.store_of(name).put(name, token, Expected::Version(current)).await;
-        self.changed(&done);
-        self.audited(Action::TokenRotate, name, done, |version| Some(*version)).await
+        self.store_new(Action::TokenRotate, name, token, Expected::Version(current)).await
+    }
+
+    async fn store_new(
+        &self,
+        action: Action,
+        name: &TokenName,
+        token: &NewToken,
+        expected: Expected,
+    ) -> Result<i64, VaultError> {
+        let (store, record) = (self.store_of(name), self.before_change(action, name).await?);
+        let done = match &record {
+            Some(record) => store.put_recorded(name, token, expected, record).await,
+            None => store.put(name, token, expected).await,
+        };
+        self.after_change(action, name, record, done, |version| Some(*version)).await
     }
 
     /// Deletes a token with all its versions; whether there was one.
     pub async fn delete(&self, name: &TokenName) -> Result<bool, VaultError> {
-        let done = self.store_of(name).delete(name).await;
+        let (store, record) = (self.store_of(name), self.before_change(Action::TokenDelete, name).await?);
+        let done = match &record {
+            Some(record) => store.delete_recorded(name, record).await,
+            None => store.delete(name).await,
+        };
         self.changed(&done);
         match done {
             Ok(false) => Ok(false),
-            done => self.audited(Action::TokenDelete, name, done, |_| None).await,
+            done => self.after_change(Action::TokenDelete, name, record, done, |_| None).await,
         }
     }
 
@@ -158,7 +174,7 @@ impl Vault {
 
     /// Makes what is cached stale after a change. An attempt that failed changed nothing here, and must not take the cached
     /// tokens away while a store is out of reach.
-    fn changed<T>(&self, done: &Result<T, VaultError>) {
+    pub(super) fn changed<T>(&self, done: &Result<T, VaultError>) {
         if done.is_ok() {
             self.0.cache.invalidate();
         }

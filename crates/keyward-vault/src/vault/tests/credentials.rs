@@ -12,7 +12,7 @@ use keyward_storage::{StorageError, Topic};
 
 use crate::cache::{CacheTimes, REST};
 use crate::store::{NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
-use crate::testing::{Ground, grounds, name, token};
+use crate::testing::{Ground, grounds, name, news_is_heard, token};
 use crate::{Credential, CredentialError, CredentialSpec, Expected, TokenName, Vault, VaultError};
 
 const FRESH: Duration = Duration::from_secs(60);
@@ -54,6 +54,7 @@ async fn a_warm_credential_needs_no_store_until_it_is_stale() {
         let vault = ground.vault().await;
         vault.put(&name("coda/key"), &token("s1"), Expected::Absent).await.expect("put");
         assert!(vault.try_credential(&spec()).is_none());
+        news_is_heard().await;
         assert_eq!(header(&vault).await, "Bearer s1");
         assert!(vault.try_credential(&spec()).is_some());
         // No change is told of when rows are edited by hand: the time bound is what ends it.
@@ -241,6 +242,7 @@ async fn many_calls_at_once_open_the_token_once() {
     for ground in grounds().await {
         let (vault, asked) = shaky(&ground, 100).await;
         vault.put(&name("coda/key"), &token("s1"), Expected::Absent).await.expect("put");
+        news_is_heard().await;
         let mut calls = tokio::task::JoinSet::new();
         for _ in 0..64 {
             let vault = vault.clone();
