@@ -20,7 +20,7 @@ struct Chance(u64);
 impl Chance {
     fn new() -> Self {
         let seed = RandomState::new().build_hasher().finish() | 1;
-        println!("seed {seed}");
+        eprintln!("seed {seed}");
         Self(seed)
     }
 
@@ -159,7 +159,7 @@ impl Cabinet {
                 );
             }
         }
-        println!("{rounds} rounds: {killed} killed in the middle; {resumed} rotations went on");
+        eprintln!("{rounds} rounds: {killed} killed in the middle; {resumed} rotations went on");
         ensure!(killed >= rounds / 3, "only {killed} of {rounds} were killed before they ended");
         // This opens every row, where it is; that the values are the right ones is looked at here and there.
         let done = self.keyward.list(&["key", "rotate"])?;
@@ -206,7 +206,7 @@ fn rotations_of_the_root_key() -> Result<()> {
             forwards()?;
         }
     }
-    println!("the root key was changed {moved} times in 40 rounds");
+    eprintln!("the root key was changed {moved} times in 40 rounds");
     ensure!(keyward.run_ok(&["key", "rotate", "--root"], "")?.contains("wrapped with"), "it does not end");
     for name in cabinet.values.keys().take(20) {
         cabinet.opens(name)?;

@@ -1,7 +1,7 @@
 //! Rules between sections: what no single value can get wrong alone.
 
-mod openbao;
 mod connections;
+mod openbao;
 mod token_store;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -20,7 +20,7 @@ use crate::config::{Keys, KeysKind, Loaded, TextValue};
 /// change of the root key is made with opens the database before and after.
 pub(super) async fn open(loaded: &Loaded, database: &Database, random: &Random) -> anyhow::Result<Arc<dyn KeyWrapper>> {
     if let Some(next) = &loaded.config.next_keys
-        && let Some(id) = NextKey::Configured(next.clone()).id(loaded)
+        && let Some(id) = NextKey::Configured(Box::new(next.clone())).id(loaded)
         && data_keys::all(database).await?.iter().any(|row| row.wrapped_by == id)
     {
         return existing(loaded, next).await;
@@ -71,7 +71,7 @@ pub(crate) enum NextKey {
     /// A file that the command line names.
     File(PathBuf),
     /// `[next_keys]`.
-    Configured(Keys),
+    Configured(Box<Keys>),
 }
 
 impl NextKey {

@@ -34,7 +34,7 @@ pub(super) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     let loaded = config::load(file)?;
     let next = match (&args.to_file, &loaded.config.next_keys) {
         (Some(path), _) => NextKey::File(path.clone()),
-        (None, Some(next)) => NextKey::Configured(next.clone()),
+        (None, Some(next)) => NextKey::Configured(Box::new(next.clone())),
         (None, None) => {
             let told = "say which root key is next: --to-file PATH, or a section [next_keys] in the configuration";
             return Err(Usage(told.to_owned()).into());
