@@ -87,13 +87,19 @@ impl SealingKey {
 
     pub(crate) fn seal(&self, random: &Random, aad: &[u8], plain: &[u8]) -> Result<Parts, SealFailed> {
         let iv = random.bytes::<IV_LEN>()?;
+        let (tag, ciphertext) = self.seal_under(iv, aad, plain)?;
+        Ok((iv, tag, ciphertext))
+    }
+
+    /// With an IV that this key has never had.
+    fn seal_under(&self, iv: [u8; IV_LEN], aad: &[u8], plain: &[u8]) -> Result<([u8; TAG_LEN], Vec<u8>), SealFailed> {
         let mut ciphertext = vec![0; plain.len()];
         let mut tag = [0; TAG_LEN];
         let nonce = Nonce::assume_unique_for_key(iv);
         self.0
             .seal_out_of_place_scatter(nonce, Aad::from(aad), plain, &mut ciphertext, &[], &mut tag)
             .map_err(|_| SealFailed::Cipher)?;
-        Ok((iv, tag, ciphertext))
+        Ok((tag, ciphertext))
     }
 
     /// `None` when the tag does not match; nothing of the plaintext is left then.
@@ -110,6 +116,9 @@ impl fmt::Debug for SealingKey {
         f.write_str("SealingKey")
     }
 }
+
+#[cfg(test)]
+mod wycheproof;
 
 #[cfg(test)]
 mod tests {
