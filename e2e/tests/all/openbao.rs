@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::scene::call;
 
-const POLICY: &str = include_str!("../../../docs/openbao-policy.hcl");
+pub(crate) const POLICY: &str = include_str!("../../../docs/openbao-policy.hcl");
 const FIRST: &str = "first-value-2c8e41";
 const SECOND: &str = "second-value-77aa03";
 
