@@ -36,4 +36,5 @@ mod survival_disk;
 mod survival_migration;
 mod survival_postgres;
 mod survival_tampering;
+mod token_endpoints;
 mod token_rotation;
