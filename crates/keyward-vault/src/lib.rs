@@ -27,6 +27,9 @@ pub mod store;
 mod testing;
 pub mod upstream;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub use cache::CacheTimes;
 pub use check::{CheckError, TokenCheck};
 pub use credential::{Credential, CredentialError, CredentialSpec, InvalidCredentialSpec};

@@ -19,6 +19,7 @@ mod audit;
 mod cache;
 mod client;
 mod error;
+pub(crate) mod fuzzing;
 mod metadata;
 mod provider;
 mod schedule;

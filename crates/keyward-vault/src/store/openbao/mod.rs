@@ -30,6 +30,7 @@ use crate::name::TokenName;
 use crate::openbao::{OpenBao, OpenBaoConfig, OpenBaoError};
 use crate::seal::{Place, Sealed};
 use folder::Folder;
+pub use secret::rewritten;
 use secret::{Facts, Read, Value};
 
 const NAME: &str = "openbao";

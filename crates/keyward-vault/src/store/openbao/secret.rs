@@ -123,6 +123,12 @@ impl Read {
     }
 }
 
+/// What is read of an entry, written again; for the fuzzer.
+pub fn rewritten(json: &[u8]) -> Option<Vec<u8>> {
+    let (value, facts) = serde_json::from_slice::<Read>(json).ok()?.parts();
+    serde_json::to_vec(&Written::new(&value.ok()?, &facts)).ok()
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
