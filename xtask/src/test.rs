@@ -10,7 +10,8 @@ use crate::command::{self, command, find, succeeds};
 use crate::postgres::{self, Postgres};
 use crate::{node, python};
 
-const TOOLS: [Tool; 6] = [
+const TOOLS: [Tool; 7] = [
+    Tool { name: "age", packages: &["age"], is_there: || find("age").is_some() && find("age-keygen").is_some() },
     Tool { name: "Chromium", packages: &["chromium"], is_there: chromium_is_there },
     Tool { name: "libfaketime", packages: &["libfaketime"], is_there: faketime_is_there },
     Tool { name: "PostgreSQL", packages: &["postgresql"], is_there: postgres::is_there },

@@ -87,6 +87,18 @@ pub enum VaultError {
         /// The root key.
         id: String,
     },
+    /// The recovery file was made before these data keys were.
+    #[error("the recovery file lacks {}: it is older than that, or of another database; nothing was changed", keys.join(", "))]
+    RecoveryLacks {
+        /// The data keys.
+        keys: Vec<String>,
+    },
+    /// Rows say that they are sealed with these data keys, and what the recovery file has under their ids opens none.
+    #[error("nothing opens with {} as the recovery file has it: the file is of another database, or was forged; nothing was changed", keys.join(", "))]
+    RecoveryOpensNothing {
+        /// The data keys.
+        keys: Vec<String>,
+    },
     /// There is no usable data key, and none could be made.
     #[error("there is no data key to seal with")]
     NoDataKey,

@@ -46,4 +46,6 @@ pub use secret_source::{SecretSource, SecretSourceError};
 pub use store::openbao::OpenBaoStoreConfig;
 pub use store::{Expected, NewToken, OpenedToken, TokenEntry, TokenStore, VersionEntry};
 pub use upkeep::{Reminders, RotationError, RotationRule, Upkeep};
-pub use vault::{Move, MoveOutcome, Moved, Progress, Rewrapped, Rotated, StoreConfig, StoreKind, Vault};
+pub use vault::{
+    Matched, Move, MoveOutcome, Moved, Progress, Restored, Rewrapped, Rotated, StoreConfig, StoreKind, Vault,
+};

@@ -5,6 +5,7 @@ pub mod env;
 pub mod file;
 mod openbao_transit;
 mod pkcs11;
+pub mod recovery;
 pub(crate) mod ring;
 mod root;
 mod wrapper;

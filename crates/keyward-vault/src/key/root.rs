@@ -125,6 +125,11 @@ impl RootKey {
         Secret::from_text(text)
     }
 
+    /// The same key once more, for a recovery file.
+    pub(crate) fn copy(&self) -> Result<Self, SealFailed> {
+        Self::from_bytes(self.bytes.clone(), self.origin.clone()).ok_or(SealFailed::Cipher)
+    }
+
     /// What fingerprints were keyed with before their key was a secret of its own (see [`crate::fingerprint`]).
     pub(crate) fn fingerprint_key(&self) -> Zeroizing<[u8; KEY_LEN]> {
         derive(&self.bytes, FINGERPRINT_LABEL)

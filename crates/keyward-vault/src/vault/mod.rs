@@ -4,6 +4,7 @@ mod audited;
 mod credential;
 mod r#move;
 mod open;
+mod recover;
 mod rewrap;
 mod rotate;
 
@@ -21,6 +22,7 @@ use keyward_storage::audit::AuditLog;
 pub(crate) use audited::detail;
 pub use r#move::{Move, MoveOutcome, Moved};
 pub use open::{StoreConfig, StoreKind};
+pub use recover::{Matched, Restored};
 pub use rewrap::Rewrapped;
 pub use rotate::{Progress, Rotated};
 

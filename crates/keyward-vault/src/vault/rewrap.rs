@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
-use keyward_storage::Topic;
+use keyward_core::random::Random;
 use keyward_storage::data_keys::{self, DataKeyRow};
+use keyward_storage::{Topic, Transaction};
 
 use super::Vault;
 use crate::error::VaultError;
 use crate::key::ring::{LOCK, unwrap_row};
 use crate::key::{DataKey, KeyWrapper, WrapError};
+use crate::seal::KeyId;
 
 /// How often it is tried while others make data keys.
 const ROUNDS: usize = 8;
@@ -51,7 +53,7 @@ impl Vault {
             for row in &rows {
                 // Calls to providers happen here: nothing slow belongs into a transaction.
                 let (id, key) = unwrap_row(current, row).await?;
-                wrapped.push(self.wrap_and_check(next, &id, &key).await?);
+                wrapped.push(wrap_and_check(next, &id, &key, &self.0.random).await?);
             }
             let detail = serde_json::json!({ "from": current.id(), "to": next.id(), "keys": rows.len() });
             let event = self.keys_event(Action::KeyRewrap, AuditResult::Ok, &detail);
@@ -62,22 +64,8 @@ impl Vault {
         Err(VaultError::KeysChanged)
     }
 
-    /// Wraps, and makes sure that it unwraps to the same key.
-    pub(super) async fn wrap_and_check(
-        &self,
-        next: &dyn KeyWrapper,
-        id: &crate::seal::KeyId,
-        key: &DataKey,
-    ) -> Result<Vec<u8>, VaultError> {
-        let wrapped = next.wrap(key, id, &self.0.random).await?;
-        match next.unwrap(&wrapped, id).await?.equals_in_constant_time(key) {
-            true => Ok(wrapped),
-            false => Err(WrapError::Mismatch { origin: next.origin().to_owned() }.into()),
-        }
-    }
-
     /// Exchanges the wrappings, all or none; `false` when the keys are not those of `rows` any more.
-    pub(super) async fn store_wrapped(
+    async fn store_wrapped(
         &self,
         rows: &[DataKeyRow],
         wrapped: &[Vec<u8>],
@@ -86,16 +74,44 @@ impl Vault {
     ) -> Result<bool, VaultError> {
         let mut transaction = self.0.db.begin("wrap data keys anew").await?;
         transaction.lock(LOCK).await?;
-        if data_keys::all_in(&mut transaction).await?.len() != rows.len() {
+        if !exchange_in(&mut transaction, rows, wrapped, by).await? {
             return Ok(false);
-        }
-        for (row, wrapped) in rows.iter().zip(wrapped) {
-            if !data_keys::rewrap(&mut transaction, row, wrapped, by).await? {
-                return Ok(false);
-            }
         }
         transaction.notify(Topic::DataKeys).await?;
         self.0.audit.commit_together(transaction, &[event]).await?;
         Ok(true)
     }
+}
+
+/// Wraps, and makes sure that it unwraps to the same key.
+pub(super) async fn wrap_and_check(
+    next: &dyn KeyWrapper,
+    id: &KeyId,
+    key: &DataKey,
+    random: &Random,
+) -> Result<Vec<u8>, VaultError> {
+    let wrapped = next.wrap(key, id, random).await?;
+    match next.unwrap(&wrapped, id).await?.equals_in_constant_time(key) {
+        true => Ok(wrapped),
+        false => Err(WrapError::Mismatch { origin: next.origin().to_owned() }.into()),
+    }
+}
+
+/// Exchanges the wrappings in a transaction that holds the lock of the data keys; `false` when they are not those of `rows`
+/// any more.
+pub(super) async fn exchange_in(
+    transaction: &mut Transaction,
+    rows: &[DataKeyRow],
+    wrapped: &[Vec<u8>],
+    by: &str,
+) -> Result<bool, VaultError> {
+    if data_keys::all_in(transaction).await?.len() != rows.len() {
+        return Ok(false);
+    }
+    for (row, wrapped) in rows.iter().zip(wrapped) {
+        if !data_keys::rewrap(transaction, row, wrapped, by).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -8,7 +8,7 @@ use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::secret::Secret;
 use keyward_storage::data_keys::{self, DataKeyState};
 use keyward_storage::sealed_rows::{self, SealedRow};
-use keyward_storage::{Lock, SealedColumns, Topic};
+use keyward_storage::{Database, Lock, SealedColumns, Topic};
 
 use super::Vault;
 use crate::error::VaultError;
@@ -70,7 +70,7 @@ impl Vault {
 
     /// Held by whoever changes the data keys: one process at a time.
     pub(super) async fn keys_lock(&self) -> Result<Lock, VaultError> {
-        self.0.db.lock("change data keys", PATIENCE).await?.ok_or(VaultError::KeysBusy)
+        keys_lock(&self.0.db).await
     }
 
     pub(super) fn keys_event(&self, action: Action, result: AuditResult, detail: &serde_json::Value) -> AuditEvent {
@@ -199,6 +199,11 @@ impl Vault {
     }
 }
 
+/// The same, of a database whose cabinet is not open.
+pub(super) async fn keys_lock(db: &Database) -> Result<Lock, VaultError> {
+    db.lock("change data keys", PATIENCE).await?.ok_or(VaultError::KeysBusy)
+}
+
 struct Batch {
     moved: u64,
     overtaken: u64,
@@ -218,7 +223,7 @@ fn columns_of(sealed: Sealed) -> SealedColumns {
 }
 
 /// `None` when a column has not the form that sealing gave it.
-fn sealed_of(columns: &SealedColumns) -> Option<Sealed> {
+pub(super) fn sealed_of(columns: &SealedColumns) -> Option<Sealed> {
     Some(Sealed {
         key_id: columns.key_id.parse().ok()?,
         iv: columns.iv.as_slice().try_into().ok()?,

@@ -111,15 +111,21 @@ pub fn load(path: &Path) -> Result<RootKey, KeyFileError> {
 /// never touched.
 pub fn create(path: &Path, random: &Random) -> Result<RootKey, KeyFileError> {
     let key = RootKey::generate(random, origin(path))?;
+    put_back(path, &key, random)?;
+    Ok(key)
+}
+
+/// Makes the file of a key that there is already, in the same way.
+pub fn put_back(path: &Path, key: &RootKey, random: &Random) -> Result<(), KeyFileError> {
     let suffix = u64::from_be_bytes(random.bytes().map_err(SealFailed::from)?);
     let temporary = path.with_added_extension(format!("{suffix:016x}.new"));
-    let written = write_new(&temporary, &key).and_then(|()| {
+    let written = write_new(&temporary, key).and_then(|()| {
         // Unlike a rename, a link does not replace what is there.
         fs::hard_link(&temporary, path)
     });
     let removed = fs::remove_file(&temporary);
     match written.and(removed).and_then(|()| sync_directory(path)) {
-        Ok(()) => Ok(key),
+        Ok(()) => Ok(()),
         Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {
             Err(KeyFileError::Exists { path: path.to_owned() })
         }

@@ -5,6 +5,7 @@ mod first_start;
 mod hanging;
 mod moves;
 mod outages;
+mod recovery;
 mod rewrapping;
 mod rotation;
 mod tampering;
