@@ -6,6 +6,7 @@
 // options: start       where the browser goes first
 //          until       address prefix at which the ride ends, such as a redirect URI (optional)
 //          email, password
+//          elsewhere   { origin: { email, password } } where the person is somebody else (optional)
 //          decision    "allow" (default) or "deny", pressed on the consent page
 //          screenshots directory for one PNG a page (optional)
 //          profile     user data directory that keeps the session between rides (optional, else a fresh one)
@@ -60,8 +61,9 @@ async function logInAtProvider(page, options) {
 }
 
 async function logIn(page, options) {
-  await page.fill('input[name=email]', options.email);
-  await page.fill('input[name=password]', options.password);
+  const { email, password } = options.elsewhere?.[new URL(page.url()).origin] ?? options;
+  await page.fill('input[name=email]', email);
+  await page.fill('input[name=password]', password);
   return 'form:has(input[name=password]) button[type=submit]';
 }
 

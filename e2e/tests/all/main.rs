@@ -26,6 +26,7 @@ mod account_page;
 mod audit;
 mod backup;
 mod connections;
+mod connections_mcp;
 mod demo;
 mod keys_kill;
 mod restart;
