@@ -22,8 +22,8 @@ impl Lock {
 }
 
 impl Database {
-    /// Takes the lock `key`, if nobody holds it now. Never take one while holding another: on SQLite two keys may share a
-    /// file.
+    /// Takes the lock `key`, if nobody holds it now. The key's first word is its kind. Never take one while holding another
+    /// of the same kind: on SQLite two keys of a kind may share a file.
     pub async fn try_lock(&self, key: &str) -> Result<Option<Lock>, StorageError> {
         Ok(self.engine_lock(key).await?.map(Lock))
     }

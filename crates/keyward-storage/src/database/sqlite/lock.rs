@@ -15,7 +15,8 @@ pub(crate) struct FileLock {
 }
 
 /// The lock files are kept: one that is removed while another process opens it would be locked by both. There are 256 at
-/// most, so that they do not pile up.
+/// most for each kind of lock, so that they do not pile up; kinds share none, so that whoever holds a lock of one kind can
+/// take one of another.
 pub(super) fn try_lock(database: &Path, key: &str) -> Result<Option<FileLock>, StorageError> {
     let mut folder = database.as_os_str().to_owned();
     folder.push("-locks");
@@ -26,7 +27,8 @@ pub(super) fn try_lock(database: &Path, key: &str) -> Result<Option<FileLock>, S
         _ => StorageError::CannotOpen(error.into()),
     };
     DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unusable)?;
-    let slot = folder.join(format!("{:02x}", digest(&SHA256, key.as_bytes()).as_ref()[0]));
+    let kind: String = key.chars().take_while(char::is_ascii_alphanumeric).collect();
+    let slot = folder.join(format!("{kind}-{:02x}", digest(&SHA256, key.as_bytes()).as_ref()[0]));
     let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(slot).map_err(unusable)?;
     match file.try_lock() {
         Ok(()) => Ok(Some(FileLock { _file: file })),
