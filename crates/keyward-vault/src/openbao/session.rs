@@ -13,6 +13,8 @@ use super::error::OpenBaoError;
 
 /// How long before its end a token is not used any more: it must hold until the request is there.
 const MARGIN: Duration = Duration::from_secs(2);
+/// No lease is believed to be longer, so that its end is a moment that there is.
+const LONGEST: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
 /// A token of OpenBao, ready to be sent, and how long it lasts. Time is the machine's monotonic one: a clock that is set
 /// changes no lease.
@@ -42,7 +44,7 @@ impl Session {
     }
 
     pub(super) fn lasting(self, seconds: u64, renewable: bool) -> Self {
-        let lasts = Duration::from_secs(seconds);
+        let lasts = Duration::from_secs(seconds).min(LONGEST);
         let lease = (seconds > 0).then_some(Lease { lasts, renewable, at_first: lasts });
         Self { lease, ..self }
     }
@@ -103,6 +105,11 @@ mod tests {
         let session = session(0, false);
         tokio::time::advance(Duration::from_secs(1 << 30)).await;
         assert!(session.is_good() && session.due().is_none());
+    }
+
+    #[test]
+    fn any_length_of_a_lease_has_an_end() {
+        assert!(session(u64::MAX, true).due().is_some());
     }
 
     #[test]
