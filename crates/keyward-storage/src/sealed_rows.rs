@@ -49,6 +49,8 @@ pub enum SealedPlace {
     UpstreamGrant {
         /// The grant.
         id: Uuid,
+        /// The connection that it is of.
+        connection: String,
         /// Whose it is.
         owner: UserId,
         /// The version.
@@ -134,14 +136,15 @@ pub const TABLES: &[SealedTable] = &[
     SealedTable {
         name: "upstream_grants",
         key_column: "key_id",
-        walk: "SELECT sealed, iv, auth_tag, key_id, id, user_id, version FROM upstream_grants
+        walk: "SELECT sealed, iv, auth_tag, key_id, id, connection, user_id, version FROM upstream_grants
             WHERE key_id <> $1 AND id > $2 ORDER BY id LIMIT $3",
         reseal: "UPDATE upstream_grants SET sealed = $1, iv = $2, auth_tag = $3, key_id = $4
             WHERE key_id = $5 AND iv = $6 AND auth_tag = $7 AND id = $8",
         count: "SELECT key_id, count(*) FROM upstream_grants GROUP BY key_id",
         first: || vec![Uuid::nil().into()],
         place: |row, at| {
-            Ok(SealedPlace::UpstreamGrant { id: row.get(4)?, owner: row.get(at)?, version: row.get(at + 1)? })
+            let (connection, owner, version) = (row.get(at)?, row.get(at + 1)?, row.get(at + 2)?);
+            Ok(SealedPlace::UpstreamGrant { id: row.get(4)?, connection, owner, version })
         },
     },
     SealedTable {

@@ -51,9 +51,11 @@ impl Place {
         Self { table, service: column.to_owned(), key: row.to_owned(), owner: None, version: 0 }
     }
 
-    /// The tokens of a person's grant at another authorization server.
-    pub fn upstream_grant(id: Uuid, owner: UserId, version: i64) -> Self {
-        Self { owner: Some(owner), version, ..Self::column("upstream_grants", "tokens", &id.to_string()) }
+    /// The tokens of a person's grant at another authorization server. The connection counts, since it says to which
+    /// servers they are sent.
+    pub fn upstream_grant(id: Uuid, connection: &str, owner: UserId, version: i64) -> Self {
+        let row = format!("{id} {connection}");
+        Self { owner: Some(owner), version, ..Self::column("upstream_grants", "tokens", &row) }
     }
 
     /// Of a row that is walked over. `None` when it names an owner that Keyward never wrote.
@@ -64,7 +66,9 @@ impl Place {
                 let owner = if owner.is_empty() { None } else { Some(owner.parse().ok()?) };
                 Self { table, service, key, owner, version }
             }
-            SealedPlace::UpstreamGrant { id, owner, version } => Self::upstream_grant(id, owner, version),
+            SealedPlace::UpstreamGrant { id, connection, owner, version } => {
+                Self::upstream_grant(id, &connection, owner, version)
+            }
             SealedPlace::Column { table, column, row } => Self::column(table, column, &row),
         })
     }

@@ -157,8 +157,8 @@ impl Inner {
                 Some(present) => (present.id, present.version + 1),
                 None => (uuid_v7(asked_at, &self.random)?, 1),
             };
-            let sealed =
-                self.vault.seal_blob(&Place::upstream_grant(id, question.user_id, version), &tokens.to_bytes()).await?;
+            let at = Place::upstream_grant(id, connection.id().as_str(), question.user_id, version);
+            let sealed = self.vault.seal_blob(&at, &tokens.to_bytes()).await?;
             let (expires_at, refresh_after) = self.times(asked_at, response.life, tokens.refresh_token.is_some())?;
             let grant = UpstreamGrant {
                 id,

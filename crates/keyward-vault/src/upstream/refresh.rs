@@ -214,7 +214,7 @@ impl Inner {
     }
 
     async fn try_to_keep(&self, renewed: &mut UpstreamGrant, tokens: &TokenSet) -> Result<bool, VaultError> {
-        let place = Place::upstream_grant(renewed.id, renewed.owner, renewed.version);
+        let place = place(renewed);
         renewed.sealed = self.vault.seal_blob(&place, &tokens.to_bytes()).await?.into_columns();
         // Nobody is told: tokens that other processes have in memory are good until they end.
         let mut tx = self.db.begin("connection.refresh").await?;
@@ -264,13 +264,17 @@ impl Inner {
 
     /// Opens the tokens of a row.
     pub(super) async fn open_set(&self, row: &UpstreamGrant) -> Result<TokenSet, VaultError> {
-        let place = Place::upstream_grant(row.id, row.owner, row.version);
+        let place = place(row);
         let sealed = Sealed::from_columns(row.sealed.clone()).ok_or_else(|| unreadable(row))?;
         let bytes = self.vault.open_blob(&place, &sealed).await?;
         TokenSet::from_bytes(bytes.expose_secret()).map_err(|_| unreadable(row))
     }
 }
 
+fn place(row: &UpstreamGrant) -> Place {
+    Place::upstream_grant(row.id, &row.connection, row.owner, row.version)
+}
+
 fn unreadable(row: &UpstreamGrant) -> VaultError {
-    VaultError::cannot_open(&Place::upstream_grant(row.id, row.owner, row.version), &row.sealed.key_id)
+    VaultError::cannot_open(&place(row), &row.sealed.key_id)
 }

@@ -479,3 +479,23 @@ async fn rows_of_another_provider_are_not_sent_to_this_one() {
         assert_eq!(site.provider.seen("/token").len(), 1, "only the exchange");
     }
 }
+/// Whoever may write to the database must not lead a person's token to the servers of another connection.
+#[tokio::test]
+async fn a_grant_does_not_open_for_another_connection() {
+    for site in sites().await {
+        site.connect(&ada()).await;
+        let elsewhere: ConnectionId = "elsewhere".parse().expect("an id");
+        let both = ConnectionConfig { id: elsewhere.clone(), ..config(&site.provider) };
+        let others = connections(&site.ground, both, site.ground.db.clone()).await;
+        let rule = GrantRule::new(elsewhere, AUTHORIZATION, "Bearer {token}").expect("a rule");
+        let credential = GrantCredential::new(others, rule).expect("the connection is configured");
+        let nothing = credential.credential(Some(ADA)).await.expect_err("nobody has connected there");
+        assert!(matches!(nothing, GrantError::NotConnected(_)), "{nothing}");
+        site.ground.tamper("UPDATE upstream_grants SET connection = 'elsewhere'").await;
+        let refused = credential.credential(Some(ADA)).await.expect_err("sealed for another connection");
+        assert!(refused.to_string().contains("cannot open upstream_grants.tokens"), "{refused}");
+        site.ground.tamper("UPDATE upstream_grants SET connection = 'github'").await;
+        assert!(site.carried(ADA).await.is_ok(), "moved back");
+    }
+}
+
