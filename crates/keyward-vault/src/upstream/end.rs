@@ -32,10 +32,10 @@ impl Connections {
         let mut tx = inner.db.begin("connection.end").await?;
         let deleted = upstream_grants::delete(&mut tx, row.id).await?;
         tx.notify(Topic::UpstreamGrants).await?;
-        tx.commit().await?;
-        inner.cache.invalidate();
         let detail = serde_json::json!({ "revoked": revoked, "by": by });
-        inner.record(Action::ConnectionEnd, AuditResult::Ok, id, &row.owner_email, detail);
+        let event = inner.event(Action::ConnectionEnd, AuditResult::Ok, id, &row.owner_email, detail);
+        inner.audit.commit(tx, [event]).await?;
+        inner.cache.invalidate();
         Ok(deleted.then_some(Ended { revoked }))
     }
 

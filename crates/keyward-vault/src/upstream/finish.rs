@@ -45,32 +45,21 @@ impl Connections {
         let inner = &*self.0;
         let connection = inner.connections.get(id).ok_or(ConnectError::Unknown)?;
         let finished = inner.finish(connection, who, answer).await;
-        let (result, detail) = match &finished {
-            Ok(grant) => (
-                AuditResult::Ok,
-                serde_json::json!({ "version": grant.version, "scope": grant.scope, "issuer": grant.issuer }),
-            ),
-            Err(error) => {
-                use ConnectError::{Denied, NoQuestion, OtherIssuer, OtherSession};
-                let ours = matches!(error, ConnectError::Vault(_));
-                let denied = matches!(error, Denied | NoQuestion | OtherIssuer | OtherSession);
-                tracing::warn!(connection = %id, %error, ours, "a person could not connect");
-                let result = if denied { AuditResult::Denied } else { AuditResult::Failed };
-                (result, serde_json::json!({ "reason": error.to_string() }))
-            }
-        };
-        inner.record(Action::ConnectionCreate, result, id, &who.email, detail);
-        finished.map(|_| ())
+        // What was stored has its record in its transaction; what was not has one of its own.
+        finished.inspect_err(|error| {
+            use ConnectError::{Denied, NoQuestion, OtherIssuer, OtherSession};
+            let ours = matches!(error, ConnectError::Vault(_));
+            let denied = matches!(error, Denied | NoQuestion | OtherIssuer | OtherSession);
+            tracing::warn!(connection = %id, %error, ours, "a person could not connect");
+            let result = if denied { AuditResult::Denied } else { AuditResult::Failed };
+            let detail = serde_json::json!({ "reason": error.to_string() });
+            inner.record(Action::ConnectionCreate, result, id, &who.email, detail);
+        })
     }
 }
 
 impl Inner {
-    async fn finish(
-        &self,
-        connection: &Connection,
-        who: &Traveller,
-        answer: Answer,
-    ) -> Result<UpstreamGrant, ConnectError> {
+    async fn finish(&self, connection: &Connection, who: &Traveller, answer: Answer) -> Result<(), ConnectError> {
         // The question is taken first: whatever is wrong with an answer, no second one is heard.
         let question = self.question(answer.state.as_deref()).await?;
         if question.connection != connection.id().as_str() {
@@ -99,7 +88,7 @@ impl Inner {
         let client = self.client_of_grant(connection, &provider, &question.client_id).await?;
         let client = client.ok_or(ConnectError::NoQuestion)?;
         let response = self.exchange(connection, &provider, &client, &question, &code).await?;
-        self.store(connection, &provider, question, response, asked_at).await
+        self.store(connection, &provider, question, &who.email, response, asked_at).await
     }
 
     /// What was asked, if the answer can be to it.
@@ -147,9 +136,10 @@ impl Inner {
         connection: &Connection,
         provider: &Provider,
         question: UpstreamAuthorization,
+        email: &str,
         response: TokenResponse,
         asked_at: Timestamp,
-    ) -> Result<UpstreamGrant, ConnectError> {
+    ) -> Result<(), ConnectError> {
         let tokens = TokenSet { access_token: response.access_token, refresh_token: response.refresh_token };
         for _ in 0..ROUNDS {
             let present = upstream_grants::find(&self.db, connection.id().as_str(), question.user_id).await?;
@@ -187,9 +177,12 @@ impl Inner {
             };
             if stored {
                 tx.notify(Topic::UpstreamGrants).await?;
-                tx.commit().await?;
+                let detail =
+                    serde_json::json!({ "version": grant.version, "scope": grant.scope, "issuer": grant.issuer });
+                let event = self.event(Action::ConnectionCreate, AuditResult::Ok, connection.id(), email, detail);
+                self.audit.commit(tx, [event]).await?;
                 self.cache.invalidate();
-                return Ok(grant);
+                return Ok(());
             }
             drop(tx);
             let user = keyward_storage::users::by_id(&self.db, question.user_id).await?;

@@ -392,6 +392,30 @@ async fn ending_gives_the_grant_back_and_forgets_it() {
 }
 
 #[tokio::test]
+async fn no_grant_comes_or_goes_without_its_record_where_records_are_required() {
+    for mut site in sites().await {
+        site.ground.audit = site.ground.audit.required(true);
+        site.connections = connections(&site.ground, config(&site.provider), site.ground.db.clone()).await;
+        let gone = "ALTER TABLE audit_log RENAME TO audit_log_gone";
+        let back = "ALTER TABLE audit_log_gone RENAME TO audit_log";
+        let asked = site.leave(&ada()).await;
+        site.ground.audit.flush().await;
+        site.ground.db.execute(gone, params![]).await.expect("taken away");
+        let refused = site.connections.finish(&id(), &ada(), site.answer(&asked)).await.expect_err("unrecorded");
+        assert!(matches!(refused, ConnectError::Vault(_)), "{refused}");
+        assert!(site.connections.list().await.expect("listed").is_empty());
+        site.ground.db.execute(back, params![]).await.expect("brought back");
+        site.connect(&ada()).await;
+        site.ground.audit.flush().await;
+        site.ground.db.execute(gone, params![]).await.expect("taken away");
+        assert!(site.connections.end(&id(), ADA, None).await.is_err());
+        assert_eq!(site.connections.list().await.expect("listed").len(), 1);
+        site.ground.db.execute(back, params![]).await.expect("brought back");
+        assert!(site.connections.end(&id(), ADA, None).await.expect("ended").is_some());
+    }
+}
+
+#[tokio::test]
 async fn a_disconnection_during_a_refresh_wins() {
     for site in sites().await {
         site.connect(&ada()).await;
@@ -468,17 +492,6 @@ async fn a_row_that_was_moved_or_changed_does_not_open() {
     }
 }
 
-#[tokio::test]
-async fn rows_of_another_provider_are_not_sent_to_this_one() {
-    for site in sites().await {
-        site.connect(&ada()).await;
-        site.ground.tamper("UPDATE upstream_grants SET issuer = 'https://before.example'").await;
-        site.ground.clock.advance(Duration::from_secs(200));
-        let broken = site.carried(ADA).await.expect_err("broken");
-        assert!(matches!(broken, GrantError::Broken { reason: BreakReason::ProviderChanged, .. }), "{broken:?}");
-        assert_eq!(site.provider.seen("/token").len(), 1, "only the exchange");
-    }
-}
 /// Whoever may write to the database must not lead a person's token to the servers of another connection.
 #[tokio::test]
 async fn a_grant_does_not_open_for_another_connection() {
@@ -499,3 +512,14 @@ async fn a_grant_does_not_open_for_another_connection() {
     }
 }
 
+#[tokio::test]
+async fn rows_of_another_provider_are_not_sent_to_this_one() {
+    for site in sites().await {
+        site.connect(&ada()).await;
+        site.ground.tamper("UPDATE upstream_grants SET issuer = 'https://before.example'").await;
+        site.ground.clock.advance(Duration::from_secs(200));
+        let broken = site.carried(ADA).await.expect_err("broken");
+        assert!(matches!(broken, GrantError::Broken { reason: BreakReason::ProviderChanged, .. }), "{broken:?}");
+        assert_eq!(site.provider.seen("/token").len(), 1, "only the exchange");
+    }
+}
