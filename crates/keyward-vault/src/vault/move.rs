@@ -1,6 +1,7 @@
 //! Moving tokens from one store to another: copied, read back, compared, and only then, when asked, deleted at the source.
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use serde_json::Value;
 
 use super::Vault;
 use super::open::{StoreKind, store_of};
@@ -103,6 +104,10 @@ impl Vault {
         to: &dyn TokenStore,
         entry: &TokenEntry,
     ) -> Result<MoveOutcome, VaultError> {
+        if !plan.dry_run && self.0.audit_required {
+            let event = self.event_of(from, to, entry, AuditResult::Ok, [("phase", "admitted".into())]);
+            self.0.audit.record_durably(event).await.map_err(|_| VaultError::NotRecordable)?;
+        }
         let done = copy(plan, from, to, entry).await;
         if !plan.dry_run {
             self.0.cache.invalidate();
@@ -125,29 +130,35 @@ impl Vault {
             Err(error) if error.is_refusal() => AuditResult::Denied,
             Err(_) => AuditResult::Failed,
         };
-        let mut detail = serde_json::Map::new();
-        let mut say = |key: &str, value: serde_json::Value| drop(detail.insert(key.to_owned(), value));
-        say("from", from.name().into());
-        say("to", to.name().into());
-        match done {
+        let told: Vec<(&'static str, Value)> = match done {
             Ok(
                 MoveOutcome::Copied { version, source_deleted } | MoveOutcome::AlreadyThere { version, source_deleted },
-            ) => {
-                say("version", (*version).into());
-                say("source_deleted", (*source_deleted).into());
-            }
-            Ok(MoveOutcome::Conflict { .. }) => say("reason", "the destination has another value".into()),
-            Ok(_) => say("reason", "it is not at the source any more".into()),
-            Err(error) => say("reason", error.to_string().into()),
-        }
-        if let Some(owner) = entry.name.owner() {
-            say("owner", owner.to_string().into());
-        }
+            ) => vec![("version", (*version).into()), ("source_deleted", (*source_deleted).into())],
+            Ok(MoveOutcome::Conflict { .. }) => vec![("reason", "the destination has another value".into())],
+            Ok(_) => vec![("reason", "it is not at the source any more".into())],
+            Err(error) => vec![("reason", error.to_string().into())],
+        };
+        let event = self.event_of(from, to, entry, result, told);
+        self.0.audit.record_durably(event).await.map_err(|_| VaultError::Unrecorded)
+    }
+
+    fn event_of(
+        &self,
+        from: &dyn TokenStore,
+        to: &dyn TokenStore,
+        entry: &TokenEntry,
+        result: AuditResult,
+        told: impl IntoIterator<Item = (&'static str, Value)>,
+    ) -> AuditEvent {
+        let places = [("from", Value::from(from.name())), ("to", to.name().into())];
+        let owner = entry.name.owner().map(|owner| ("owner", owner.to_string().into()));
+        let all = places.into_iter().chain(told).chain(owner);
+        let detail: serde_json::Map<_, _> = all.map(|(key, value)| (key.to_owned(), value)).collect();
         let mut event = AuditEvent::new(self.0.clock.now(), Action::TokenMove, result);
         event.service_id = Some(entry.name.service().to_owned());
         event.token_key = Some(entry.name.key().to_owned());
-        event.detail = Some(serde_json::Value::Object(detail).to_string());
-        self.0.audit.record_durably(event).await.map_err(|_| VaultError::Unrecorded)
+        event.detail = Some(Value::Object(detail).to_string());
+        event
     }
 }
 
