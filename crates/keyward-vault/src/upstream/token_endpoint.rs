@@ -8,7 +8,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use keyward_core::secret::Secret;
 use keyward_outbound::{Client, OutboundError};
 use url::{Url, form_urlencoded};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::client::OwnClient;
 use super::config::AuthMethod;
@@ -53,7 +53,11 @@ pub(crate) async fn request(
 ) -> Result<TokenResponse, TokenError> {
     let (headers, body) = form(client, parameters).ok_or(TokenError::Unsendable)?;
     let response = http.send(Method::POST, endpoint, headers, body).await?;
-    Ok(token_response::parse(response.status, &response.body)?)
+    let read = token_response::parse(response.status, &response.body);
+    if let Ok(mut body) = response.body.try_into_mut() {
+        body.zeroize();
+    }
+    Ok(read?)
 }
 
 /// Gives a token back; whether the provider took it.

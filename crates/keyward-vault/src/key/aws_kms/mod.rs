@@ -16,7 +16,7 @@ use keyward_core::secret::Secret;
 use keyward_outbound::{Client, ClientConfig, Guard, Ports, TlsConnector};
 use serde::{Deserialize, Serialize};
 use url::{Position, Url};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::wrapper::{DataKey, KeyWrapper, WrapError, WrapFuture};
 use crate::seal::KeyId;
@@ -139,8 +139,12 @@ impl AwsKms {
         let sent = self.client.send(Method::POST, &self.endpoint, headers, Bytes::from_owner(body)).await;
         let answer = sent.map_err(|error| self.unavailable(error))?;
         if answer.status == StatusCode::OK {
-            return serde_json::from_slice(&answer.body)
-                .map_err(|_| self.unavailable("the answer is none of KMS: is the endpoint right?"));
+            let read = serde_json::from_slice(&answer.body);
+            // A data key is in it.
+            if let Ok(mut body) = answer.body.try_into_mut() {
+                body.zeroize();
+            }
+            return read.map_err(|_| self.unavailable("the answer is none of KMS: is the endpoint right?"));
         }
         let refusal: Refusal = serde_json::from_slice(&answer.body).unwrap_or_default();
         Err(self.refused(answer.status, &refusal))
