@@ -11,8 +11,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::random::{Random, RandomFailed};
 
 /// A secret byte string: a service token, a password, a key file's content.
-#[derive(Zeroize, ZeroizeOnDrop)]
 pub struct Secret(Box<[u8]>);
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        // As a slice, which is wiped at once; the box itself would be wiped byte by byte, slower than the cipher is.
+        self.0.as_mut().zeroize();
+    }
+}
+
+impl ZeroizeOnDrop for Secret {}
 
 impl Secret {
     /// Takes the bytes over.

@@ -22,6 +22,8 @@ use crate::seal::{KeyId, Place, SealFailed, Sealed, SealingKey};
 pub(crate) const SEAL_LIMIT: i64 = 1 << 31;
 /// Seals are counted in the database before they are done, this many at a time: a crash then counts too many, never too few.
 const BLOCK: i64 = 256;
+/// The most that are counted at once: some tens of thousands of crashes cost a key no more than a part of its limit.
+const LARGEST_BLOCK: i64 = 1 << 15;
 /// The lock under which keys are made, retired and wrapped anew.
 pub(crate) const LOCK: &str = "data_keys";
 /// How often sealing looks for a usable key. Every round but the last fails only when another process was quicker.
@@ -48,8 +50,12 @@ struct Keys {
 
 struct Active {
     id: KeyId,
+    /// Beside the map, since nearly all that is sealed and opened is under this one.
+    key: Arc<SealingKey>,
     /// Seals that are counted and not done yet.
     left: AtomicI64,
+    /// How many are counted next.
+    block: AtomicI64,
 }
 
 impl KeyRing {
@@ -85,11 +91,8 @@ impl KeyRing {
     /// Seals `plain` for `place` under the active key.
     pub(crate) async fn seal(&self, place: &Place, plain: &[u8]) -> Result<Sealed, VaultError> {
         for _ in 0..ROUNDS {
-            let keys = self.keys.load_full();
-            if let Some(active) = keys.active.as_ref().filter(|active| active.take())
-                && let Some(key) = keys.by_id.get(&active.id)
-            {
-                let (iv, tag, ciphertext) = key.seal(&self.random, &place.additional_data(&active.id), plain)?;
+            if let Some(active) = self.keys.load().active.as_ref().filter(|active| active.take()) {
+                let (iv, tag, ciphertext) = active.key.seal(&self.random, &place.additional_data(&active.id), plain)?;
                 return Ok(Sealed { key_id: active.id.clone(), iv, tag, ciphertext });
             }
             self.refill().await?;
@@ -113,7 +116,11 @@ impl KeyRing {
     }
 
     fn known(&self, id: &KeyId) -> Option<Arc<SealingKey>> {
-        self.keys.load().by_id.get(id).cloned()
+        let keys = self.keys.load();
+        match &keys.active {
+            Some(active) if active.id == *id => Some(active.key.clone()),
+            _ => keys.by_id.get(id).cloned(),
+        }
     }
 
     /// A key that was retired, for a row that a process wrote which had not heard of it.
@@ -156,11 +163,16 @@ impl KeyRing {
     }
 
     async fn reserve(&self, active: &Active, limit: i64) -> Result<bool, VaultError> {
-        let counted = data_keys::reserve(&self.db, active.id.as_str(), BLOCK, limit).await?;
-        if counted {
-            active.left.store(BLOCK, Ordering::Relaxed);
+        // A process that seals much counts more at once; near the limit it is few again.
+        let block = active.block.load(Ordering::Relaxed);
+        for block in [block, BLOCK] {
+            if data_keys::reserve(&self.db, active.id.as_str(), block, limit).await? {
+                active.left.store(block, Ordering::Relaxed);
+                active.block.store((block * 2).min(LARGEST_BLOCK), Ordering::Relaxed);
+                return Ok(true);
+            }
         }
-        Ok(counted)
+        Ok(false)
     }
 
     /// Makes a new active key, unless another process has just made one that will do.
@@ -219,8 +231,7 @@ impl KeyRing {
             };
             if row.state == DataKeyState::Active {
                 let same = before.active.clone().filter(|active| active.id == id);
-                keys.active =
-                    Some(same.unwrap_or_else(|| Arc::new(Active { id: id.clone(), left: AtomicI64::new(0) })));
+                keys.active = Some(same.unwrap_or_else(|| Arc::new(Active::new(id.clone(), key.clone()))));
             }
             keys.by_id.insert(id, key);
         }
@@ -267,6 +278,10 @@ fn check_row(wrapper: &dyn KeyWrapper, row: &DataKeyRow) -> Result<(), VaultErro
 }
 
 impl Active {
+    fn new(id: KeyId, key: Arc<SealingKey>) -> Self {
+        Self { id, key, left: AtomicI64::new(0), block: AtomicI64::new(BLOCK) }
+    }
+
     /// Takes one of the counted seals.
     fn take(&self) -> bool {
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| (left > 0).then(|| left - 1)).is_ok()

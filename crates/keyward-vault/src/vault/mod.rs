@@ -195,6 +195,11 @@ impl Vault {
         &self.0.clock
     }
 
+    /// The store that holds the tokens of services. What is done with it directly leaves no audit record.
+    pub fn store(&self) -> &dyn TokenStore {
+        &*self.0.store
+    }
+
     fn store_of(&self, name: &TokenName) -> &dyn TokenStore {
         if name.is_own() { &self.0.own } else { &*self.0.store }
     }
