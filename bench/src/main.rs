@@ -1,7 +1,9 @@
-//! `keyward-bench OUT.json KEYWARD [--rounds N] [--seconds N]`: requests per second, latency, CPU and memory of Keyward
-//! beside the same upstream reached directly and through nginx as a plain proxy, interleaved in one run. Run it as
-//! `cargo xtask bench`. What is measured has one core, load and upstream have the other.
+//! `keyward-bench door OUT.json KEYWARD [--rounds N] [--seconds N]`: requests per second, latency, CPU and memory of Keyward
+//! beside the same upstream reached directly and through nginx as a plain proxy, interleaved in one run; and
+//! `keyward-bench cabinet …` (see [`cabinet`]). Run both as `cargo xtask bench`. What is measured has one core, load and
+//! upstream have the other.
 
+mod cabinet;
 mod keyward;
 mod nginx;
 mod process;
@@ -25,54 +27,76 @@ const DISTINCT_TOKENS: usize = 200_000;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("upstream") => {
-            let jwks = std::fs::read_to_string(arguments.get(1).context("a key set is needed")?)?;
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments.as_slice() {
+        ["upstream", jwks] => {
+            let jwks = std::fs::read_to_string(jwks)?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on(upstream::serve(UPSTREAM_PORT, jwks))
         }
-        Some(_) if arguments.len() >= 2 => {
-            let option = |name: &str, default: u32| -> Result<u32> {
-                let at = arguments.iter().position(|argument| argument == name);
-                at.and_then(|at| arguments.get(at + 1)).map_or(Ok(default), |value| Ok(value.parse()?))
-            };
-            measure(Path::new(&arguments[0]), Path::new(&arguments[1]), option("--rounds", 3)?, option("--seconds", 5)?)
+        ["cabinet-process", what, count] => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            runtime.block_on(cabinet::process(what, count.parse()?))
         }
-        _ => bail!("usage: keyward-bench OUT.json KEYWARD [--rounds N] [--seconds N]"),
+        ["door", out, keyward, options @ ..] => {
+            let directory = directory("door")?;
+            let (rounds, seconds) = (option(options, "--rounds", 3)?, option(options, "--seconds", 5)?);
+            measure(&directory, Path::new(out), Path::new(keyward), rounds, seconds)
+        }
+        ["cabinet", out, keyward, bao, postgres, options @ ..] => {
+            let ground = cabinet::Ground {
+                keyward: &Path::new(keyward).canonicalize()?,
+                bao: &Path::new(bao).canonicalize()?,
+                postgres,
+                directory: &directory("cabinet")?,
+                rounds: option(options, "--rounds", 3)?,
+                seconds: option(options, "--seconds", 5)?,
+            };
+            let report = cabinet::measure(&ground)?;
+            Ok(std::fs::write(out, serde_json::to_string_pretty(&report)? + "\n")?)
+        }
+        _ => bail!(
+            "usage: keyward-bench door OUT.json KEYWARD | cabinet OUT.json KEYWARD BAO POSTGRES_URL, and [--rounds N] [--seconds N]"
+        ),
     }
 }
 
-fn measure(out: &Path, keyward: &Path, rounds: u32, seconds: u32) -> Result<()> {
-    let directory = Path::new("target/bench");
+fn option(given: &[&str], name: &str, default: u32) -> Result<u32> {
+    let at = given.iter().position(|argument| *argument == name);
+    at.and_then(|at| given.get(at + 1)).map_or(Ok(default), |value| Ok(value.parse()?))
+}
+
+/// An empty directory for one run.
+fn directory(name: &str) -> Result<PathBuf> {
+    let directory = Path::new("target/bench").join(name);
     if directory.exists() {
-        std::fs::remove_dir_all(directory)?;
+        std::fs::remove_dir_all(&directory)?;
     }
-    std::fs::create_dir_all(directory)?;
-    let directory = directory.canonicalize()?;
+    std::fs::create_dir_all(&directory)?;
+    Ok(directory.canonicalize()?)
+}
+
+fn measure(directory: &Path, out: &Path, keyward: &Path, rounds: u32, seconds: u32) -> Result<()> {
     let keyward = keyward.canonicalize().with_context(|| format!("{} is missing", keyward.display()))?;
     let script = Path::new("bench/post.lua").canonicalize()?;
 
     eprintln!("making {DISTINCT_TOKENS} tokens of each algorithm");
-    let jwks = tokens::write(&directory, DISTINCT_TOKENS, &keyward::resource(KEYWARD_PORT))?;
+    let jwks = tokens::write(directory, DISTINCT_TOKENS, &keyward::resource(KEYWARD_PORT))?;
     let jwks_file = directory.join("jwks.json");
     std::fs::write(&jwks_file, jwks)?;
     let own = std::env::current_exe()?.display().to_string();
-    let _upstream = Server::start(
-        LOAD_CORE,
-        &[own, "upstream".into(), jwks_file.display().to_string()],
-        &directory,
-        UPSTREAM_PORT,
-    )?;
+    let _upstream =
+        Server::start(LOAD_CORE, &[own, "upstream".into(), jwks_file.display().to_string()], directory, UPSTREAM_PORT)?;
 
-    let cases = cases(&directory);
+    let cases = cases(directory);
     let mut report = Report::new(&keyward)?;
     for round in 1..=rounds {
         for case in &cases {
             eprintln!("round {round} of {rounds}: {}", case.name);
             let server = match case.server {
                 "direct" => None,
-                "nginx" => Some(nginx::start(&directory, NGINX_PORT, UPSTREAM_PORT)?),
-                _ => Some(keyward::start(&keyward, &directory, KEYWARD_PORT, UPSTREAM_PORT)?),
+                "nginx" => Some(nginx::start(directory, NGINX_PORT, UPSTREAM_PORT)?),
+                _ => Some(keyward::start(&keyward, directory, KEYWARD_PORT, UPSTREAM_PORT)?),
             };
             report.add(case, measure_case(&script, case, server.as_ref(), seconds)?);
         }

@@ -53,7 +53,7 @@ impl Server {
 
     /// Resident memory of the process and its children, in KB.
     pub(crate) fn resident_kb(&self) -> u64 {
-        self.tree().iter().filter_map(|pid| resident_of(*pid)).sum()
+        self.tree().iter().filter_map(|pid| resident_kb(*pid)).sum()
     }
 
     fn tree(&self) -> Vec<u32> {
@@ -82,7 +82,8 @@ fn ticks_of(pid: u32) -> Option<u64> {
     Some(fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?)
 }
 
-fn resident_of(pid: u32) -> Option<u64> {
+/// Resident memory of one process, in KB.
+pub(crate) fn resident_kb(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.trim().split(' ').next()?.parse().ok()
 }

@@ -19,7 +19,7 @@ usage: cargo xtask COMMAND
 
   test [-p PACKAGE]... [FILTER]...   install what tests need, start PostgreSQL, run the tests whose names contain a filter
   deny                               check bans, licences, sources and advisories of all dependencies
-  bench [OPTION]...                  measure Keyward beside nginx; options of keyward-bench, such as --rounds 5";
+  bench [door|cabinet] [OPTION]...   measure Keyward beside other ways; options of keyward-bench, such as --rounds 5";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
