@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{EnvironmentName, SecretPlace, SiteUrl, Text};
+use super::openbao::OpenBaoServer;
+use super::text::{EnvironmentName, OpenBaoPath, SecretPlace, SiteUrl, Text};
 
 /// The root key that opens the cabinet. Without it the sealed tokens are lost: keep a copy elsewhere.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -20,6 +21,8 @@ pub(crate) struct Keys {
     pub(crate) aws_kms: Option<AwsKmsSection>,
     /// For `kind = "pkcs11"`: an AES key that never leaves a device.
     pub(crate) pkcs11: Option<Pkcs11Section>,
+    /// For `kind = "openbao-transit"`: a key that never leaves OpenBao.
+    pub(crate) openbao_transit: Option<OpenBaoTransitSection>,
 }
 
 /// A key in AWS KMS, and what Keyward signs its requests with. It needs `kms:Encrypt` and `kms:Decrypt`.
@@ -61,6 +64,27 @@ pub(crate) struct Pkcs11Section {
     pub(crate) pin: Text<SecretPlace>,
 }
 
+/// A key of a transit engine of OpenBao (or HashiCorp Vault), and how Keyward logs in. It needs `update` on
+/// `MOUNT/encrypt/KEY` and `MOUNT/decrypt/KEY`.
+// Unknown keys are found by the schema: serde cannot refuse them beside a flattened part.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+#[schemars(extend("additionalProperties" = false))]
+pub(crate) struct OpenBaoTransitSection {
+    /// The server.
+    #[serde(flatten)]
+    pub(crate) server: OpenBaoServer,
+    /// The mount of the engine.
+    #[serde(default = "transit")]
+    pub(crate) mount: Text<OpenBaoPath>,
+    /// The name of the key, of type `aes256-gcm96` or `chacha20-poly1305`, as it is to stay: the database names it.
+    #[schemars(extend("examples" = ["keyward"]))]
+    pub(crate) key: Text<OpenBaoPath>,
+}
+
+fn transit() -> Text<OpenBaoPath> {
+    Text::of(OpenBaoPath("transit".to_owned()))
+}
+
 fn access_key_id() -> Text<SecretPlace> {
     Text::of(SecretPlace::Environment("AWS_ACCESS_KEY_ID".to_owned()))
 }
@@ -82,6 +106,9 @@ pub(crate) enum KeysKind {
     AwsKms,
     /// A device.
     Pkcs11,
+    /// OpenBao's transit engine.
+    #[serde(rename = "openbao-transit")]
+    OpenBaoTransit,
 }
 
 impl Default for Keys {
@@ -92,6 +119,7 @@ impl Default for Keys {
             env: Text::of(EnvironmentName("KEYWARD_ROOT_KEY".to_owned())),
             aws_kms: None,
             pkcs11: None,
+            openbao_transit: None,
         }
     }
 }

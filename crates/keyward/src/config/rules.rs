@@ -1,6 +1,7 @@
 //! Rules between sections: what no single value can get wrong alone.
 
 mod connections;
+mod keys;
 mod openbao;
 mod token_store;
 
@@ -20,6 +21,7 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
     rules.lifetimes();
     rules.storage();
     rules.token_store();
+    rules.keys();
     rules.trusted_issuers();
     rules.hooks();
     rules.connections();

@@ -340,12 +340,30 @@ fn a_token_in_the_query_is_warned_of() {
     insta::assert_snapshot!(config.warnings().join("\n"), @"server coda: its token goes into the query of the URL, which upstream and proxies before it may log; use another kind of credential if upstream takes one");
 }
 
+/// The mistakes alone, without advice.
+fn told(text: &str) -> Vec<String> {
+    let told = mistakes(text, &[]);
+    told.lines().filter(|line| line.starts_with("keyward.toml")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_root_key_elsewhere_needs_its_section() {
+    for (kind, section) in [("aws-kms", "aws_kms"), ("pkcs11", "pkcs11"), ("openbao-transit", "openbao_transit")] {
+        assert_eq!(
+            told(&format!("keys.kind = '{kind}'")),
+            [format!("keyward.toml:1:13: there is no [keys.{section}]")]
+        );
+    }
+    let section = "[next_keys]\nkind = 'openbao-transit'\n[next_keys.openbao_transit]\nkey = 'keyward'\n\
+        address = 'https://bao.example'\nauth = 'token'\n";
+    assert_eq!(told(section), ["keyward.toml:6:8: auth = \"token\" needs `token`"]);
+    let config = parse("keyward.toml", &format!("{section}token = 'env:BAO_TOKEN'\n"), []).expect("right");
+    let section = config.next_keys.and_then(|keys| keys.openbao_transit).expect("a section");
+    assert_eq!(section.mount.0.0, "transit");
+}
+
 #[test]
 fn openbao_needs_its_section_and_what_its_login_needs() {
-    let told = |text: &str| -> Vec<String> {
-        let told = mistakes(text, &[]);
-        told.lines().filter(|line| line.starts_with("keyward.toml")).map(str::to_owned).collect()
-    };
     assert_eq!(told("token_store.kind = 'openbao'"), ["keyward.toml:1:20: there is no [token_store.openbao]"]);
     assert_eq!(
         told(

@@ -10,9 +10,10 @@ use keyward_outbound::TlsConnector;
 use keyward_storage::Database;
 use keyward_storage::data_keys;
 use keyward_vault::key::file::KeyFileError;
-use keyward_vault::key::{AwsKms, AwsKmsConfig, Pkcs11Config, Pkcs11Key};
-use keyward_vault::{Environment, KeyWrapper, key};
+use keyward_vault::key::{AwsKms, AwsKmsConfig, OpenBaoTransit, Pkcs11Config, Pkcs11Key};
+use keyward_vault::{Environment, KeyWrapper, RootKey, key};
 
+use super::openbao;
 use super::vault::secret;
 use crate::config::{Keys, KeysKind, Loaded, TextValue};
 
@@ -32,6 +33,25 @@ pub(super) async fn open(loaded: &Loaded, database: &Database, random: &Random) 
     }
 }
 
+/// The provider of `[keys]` for data keys that come from a recovery file. A key file that is not there is made, with
+/// `root_key`, where that is known, or with a new one.
+pub(crate) async fn open_or_put_back(
+    loaded: &Loaded,
+    root_key: Option<&RootKey>,
+    random: &Random,
+) -> anyhow::Result<Arc<dyn KeyWrapper>> {
+    let keys = &loaded.config.keys;
+    if keys.kind == KeysKind::File {
+        let path = loaded.resolve(&keys.path);
+        match (key::file::load(&path), root_key) {
+            (Err(KeyFileError::Missing { .. }), Some(root_key)) => key::file::put_back(&path, root_key, random)?,
+            (Err(KeyFileError::Missing { .. }), None) => drop(key::file::create(&path, random)?),
+            (done, _) => return Ok(Arc::new(done?)),
+        }
+    }
+    existing(loaded, keys).await
+}
+
 /// A provider that is there already; none is made.
 async fn existing(loaded: &Loaded, keys: &Keys) -> anyhow::Result<Arc<dyn KeyWrapper>> {
     Ok(match keys.kind {
@@ -39,6 +59,7 @@ async fn existing(loaded: &Loaded, keys: &Keys) -> anyhow::Result<Arc<dyn KeyWra
         KeysKind::Env => Arc::new(key::env::load(&Environment::Process, &keys.env.0.to_text())?),
         KeysKind::AwsKms => Arc::new(aws_kms(loaded, keys)?),
         KeysKind::Pkcs11 => Arc::new(pkcs11(loaded, keys)?),
+        KeysKind::OpenBaoTransit => Arc::new(openbao_transit(loaded, keys)?),
     })
 }
 
@@ -66,6 +87,13 @@ fn pkcs11(loaded: &Loaded, keys: &Keys) -> anyhow::Result<Pkcs11Key> {
     }))
 }
 
+fn openbao_transit(loaded: &Loaded, keys: &Keys) -> anyhow::Result<OpenBaoTransit> {
+    let section = keys.openbao_transit.as_ref();
+    let section = section.context("kind = \"openbao-transit\" needs a section [keys.openbao_transit]")?;
+    let server = openbao::server(loaded, "keys.openbao_transit", &section.server)?;
+    Ok(OpenBaoTransit::new(server, &section.mount.0.0, &section.key.0.0))
+}
+
 /// The root key that is to be next.
 pub(crate) enum NextKey {
     /// A file that the command line names.
@@ -87,6 +115,7 @@ impl NextKey {
                 }
                 KeysKind::AwsKms => aws_kms(loaded, keys).ok().map(|key| key.id().to_owned()),
                 KeysKind::Pkcs11 => pkcs11(loaded, keys).ok().map(|key| key.id().to_owned()),
+                KeysKind::OpenBaoTransit => openbao_transit(loaded, keys).ok().map(|key| key.id().to_owned()),
             },
         }
     }
