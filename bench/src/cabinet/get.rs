@@ -61,10 +61,11 @@ fn in_process(runtime: &Runtime, (cabinet, file): (&Cabinet, &Path), rounds: u32
         &mut [
             Way::new(|| {
                 // Fresh for a minute; what waits then is one in millions.
-                match cabinet.vault.try_credential(&spec) {
-                    Some(credential) => Ok(drop(black_box(credential))),
-                    None => Ok(drop(runtime.block_on(cabinet.vault.credential(&spec))?)),
-                }
+                black_box(match cabinet.vault.try_credential(&spec) {
+                    Some(credential) => credential,
+                    None => runtime.block_on(cabinet.vault.credential(&spec))?,
+                });
+                Ok(())
             }),
             Way::new(|| {
                 let name = here.next().context("no name")?;
@@ -80,7 +81,8 @@ fn in_process(runtime: &Runtime, (cabinet, file): (&Cabinet, &Path), rounds: u32
                     Ok(columns)
                 };
                 let row = statement.query_row([name.service(), name.key(), ""], read).optional()?;
-                Ok(drop(black_box(row.context("no row")?)))
+                black_box(row.context("no row")?);
+                Ok(())
             }),
         ],
         rounds,

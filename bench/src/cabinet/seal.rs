@@ -53,7 +53,8 @@ pub(crate) fn compare(runtime: &Runtime, cabinet: &Cabinet, rounds: u32) -> Resu
             Way::new(|| bare_seal().map(|sealed| drop(black_box(sealed)))),
             Way::new(|| {
                 let opened = cabinet.vault.open_blob(&place, &sealed).now_or_never().context("opening waited")?;
-                Ok(drop(black_box(opened?)))
+                black_box(opened?);
+                Ok(())
             }),
             Way::new(|| bare_open().map(|opened| drop(black_box(opened)))),
         ],

@@ -29,6 +29,7 @@ mod connections;
 mod connections_mcp;
 mod demo;
 mod keys_kill;
+mod keys_recovery;
 mod restart;
 mod secrets_in_output;
 mod startup;

@@ -122,7 +122,7 @@ fn steps(
 }
 
 fn in_infisical(site: &Infisical) -> Option<String> {
-    site.secrets(|secrets| secrets.value("/keyward/notes", "api_token").map(Into::into))
+    site.secrets(|secrets| secrets.value("/keyward/notes", "api_token"))
 }
 
 /// Clients that call all the time, each of whose calls must be answered, and with the service token in it.
