@@ -32,11 +32,7 @@ impl Cabinet {
         let (audit, writer) = AuditLog::new(database.clone(), random.clone());
         tokio::spawn(writer);
         let root = key::file::load_or_create(&directory.join("keyward.key"), &database, &random).await?;
-        let stores = StoreConfig {
-            stores: vec![StoreKind::Sql],
-            times: CacheTimes::default(),
-            audit_required: false,
-        };
+        let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
         let vault = Vault::open(database.clone(), root, stores, clock, random, audit).await?;
         Ok(Self { database, vault })
     }

@@ -1,6 +1,8 @@
 //! Secrets are planted, everything is done with them, and then all that Keyward wrote is searched: what commands print, the
 //! log at its most talkative, the audit log, and the files.
 
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context, Result};
 use keyward_e2e::configuration::Configuration;
 use keyward_e2e::http::Request;
@@ -61,12 +63,11 @@ fn no_secret_is_written_in_the_open() -> Result<()> {
         assert!(!written.contains(secret.as_str()), "{what} was printed:\n{}", lines_with(&written, secret));
     }
     // A development token and a one-time link are shown once, to whoever made them; a key file holds the key.
-    for entry in std::fs::read_dir(scene.keyward.home())?.flatten() {
-        let bytes = std::fs::read(entry.path())?;
-        let name = entry.file_name();
+    for file in files_below(scene.keyward.home())? {
+        let bytes = std::fs::read(&file)?;
         for (what, secret) in &secrets {
             let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
-            assert!(!found, "{what} lies in the open in {}", name.display());
+            assert!(!found, "{what} lies in the open in {}", file.display());
         }
     }
     Ok(())
@@ -92,4 +93,17 @@ fn a_development_token_and_a_link_are_not_kept() -> Result<()> {
 
 fn lines_with(text: &str, word: &str) -> String {
     text.lines().filter(|line| line.contains(word)).take(5).collect::<Vec<_>>().join("\n")
+}
+
+/// Every file in a folder and in the folders below it.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        match entry.file_type()?.is_dir() {
+            true => files.extend(files_below(&entry.path())?),
+            false => files.push(entry.path()),
+        }
+    }
+    Ok(files)
 }
