@@ -4,6 +4,9 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+/// How many files of processes that were killed may lie beside it.
+const LEFT_OVER: u32 = 100;
+
 /// A file under a temporary name beside its own. Dropped before it is finished, it is removed.
 pub(crate) struct PrivateFile {
     out: BufWriter<File>,
@@ -15,15 +18,21 @@ impl PrivateFile {
     /// Begins one; what is at `path` stays until it is finished.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let name = path.file_name().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "this names no file"))?;
-        let mut temporary = name.to_owned();
-        temporary.push(format!(".{}.partial", std::process::id()));
-        let temporary = path.with_file_name(temporary);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let out = BufWriter::new(options.open(&temporary)?);
-        Ok(Self { out, temporary, path: path.to_owned() })
+        let mut number = 0;
+        loop {
+            let mut temporary = name.to_owned();
+            temporary.push(format!(".{}-{number}.partial", std::process::id()));
+            let temporary = path.with_file_name(temporary);
+            match options.open(&temporary) {
+                // Left by one that was killed: in a container every process may have the same id.
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < LEFT_OVER => number += 1,
+                opened => return Ok(Self { out: BufWriter::new(opened?), temporary, path: path.to_owned() }),
+            }
+        }
     }
 
     /// Puts it in its place, on disk.
@@ -81,5 +90,15 @@ mod tests {
             assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
         }
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 1);
+    }
+    #[test]
+    fn what_a_killed_process_left_is_in_nobodys_way() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("backup");
+        std::mem::forget(PrivateFile::create(&path).expect("begun"));
+        let mut file = PrivateFile::create(&path).expect("begun");
+        file.write_all(b"whole").expect("written");
+        file.finish().expect("finished");
+        assert_eq!(fs::read_to_string(&path).expect("read"), "whole");
     }
 }

@@ -87,7 +87,10 @@ fn replace(loaded: &Loaded, path: &Path, file: &Path) -> anyhow::Result<Summary>
     settle_file(&fresh)?;
     let time = output::time(Some(Clock::System.now())).replace([':', '-'], "");
     let kept = named(&format!(".replaced-{time}"));
-    fs::rename(path, &kept).with_context(|| format!("cannot move {} aside", path.display()))?;
+    // A second name, so that there is a database under the first at every moment; where files have one name only, not so.
+    fs::hard_link(path, &kept)
+        .or_else(|_| fs::rename(path, &kept))
+        .with_context(|| format!("cannot move {} aside", path.display()))?;
     fs::rename(&fresh, path).with_context(|| format!("the database that was there is {}", kept.display()))?;
     sync_folder(path)?;
     eprintln!("The database that was there is now {}", kept.display());
