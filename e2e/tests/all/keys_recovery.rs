@@ -78,7 +78,9 @@ fn lost(configuration: Configuration) -> Result<()> {
     ensure!(shown(&scene.keyward)? == SERVICE_TOKEN);
     for secret in [root_key, identity.lines().last().context("a line")?, SERVICE_TOKEN] {
         ensure!(!content.windows(secret.len()).any(|part| part == secret.as_bytes()), "a secret is in the file");
-        ensure!(!scene.keyward.written().contains(secret), "a secret is in the logs");
+        // The service token was shown where that was asked for.
+        let is_written = scene.keyward.written().contains(secret);
+        ensure!(secret == SERVICE_TOKEN || !is_written, "a secret is in the logs");
     }
     let actions = scene.keyward.list(&["audit", "list"])?.to_string();
     ensure!(actions.contains("key.export") && actions.contains("key.restore"), "{actions}");
