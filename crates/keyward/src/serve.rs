@@ -40,8 +40,9 @@ const SETTLING: Duration = Duration::from_secs(15);
 
 /// Open the door: serve calls, logins and tokens
 ///
-/// Serves until it is told to stop (Ctrl-C, SIGTERM). Reads keyward.toml, or runs on defaults where there is none. Makes the database and the root key on the first start,
-/// and brings an older database up to date. Everything it says goes to standard error.
+/// Serves until it is told to stop (Ctrl-C, SIGTERM). Reads keyward.toml, or runs on defaults where there is none. Makes the
+/// database and the root key on the first start, and brings an older database up to date. Everything it says goes to
+/// standard error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Write the address as JSON to this file once calls are served
