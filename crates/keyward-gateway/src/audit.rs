@@ -169,6 +169,9 @@ impl CallRecord {
         self.status(refusal.status());
         let result = refusal.audited_as();
         self.open = result.is_some();
+        if result.is_none() {
+            self.server.calls().unrecorded();
+        }
         self.close(result.unwrap_or(AuditResult::Denied), Some(refusal.reason()));
         let context = Context { server: Some(&self.server), message_id: self.message_id.as_ref() };
         let mut answer = refusal.logged(peer, context).answer(context);
@@ -182,6 +185,7 @@ impl CallRecord {
             return;
         }
         let took = self.clock.now().since(self.began);
+        self.server.calls().ended(result, took);
         self.detail.duration_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.detail.reason = reason;
         tracing::debug!(

@@ -15,6 +15,7 @@ use keyward_vault::Vault;
 
 use crate::body::GatewayBody;
 use crate::config::{ConfigError, GatewayConfig};
+use crate::counts::CallCounts;
 use crate::session::Sessions;
 use crate::snapshot::Snapshot;
 use crate::upstream::Worker;
@@ -54,6 +55,14 @@ impl Gateway {
     /// Whether it answers for `path`: an MCP endpoint, with or without a slash at its end, or a metadata document.
     pub fn owns(&self, path: &str) -> bool {
         self.snapshot.load().routes.owns(path)
+    }
+
+    /// How the calls of each server ended, since the start or the last [`Self::reload`].
+    pub fn calls(&self) -> Vec<CallCounts> {
+        let snapshot = self.snapshot.load();
+        let mut counts: Vec<_> = snapshot.routes.servers().map(|server| server.calls().read(server.id())).collect();
+        counts.sort_by(|one, other| one.server.as_str().cmp(other.server.as_str()));
+        counts
     }
 
     /// Answers one request. `worker` is that of the thread that this runs on; `peer` is the client's address, for the

@@ -10,6 +10,7 @@ mod authorize;
 mod body;
 mod config;
 mod cors;
+mod counts;
 mod credential;
 mod document;
 mod forward;
@@ -29,6 +30,7 @@ mod walk;
 
 pub use body::GatewayBody;
 pub use config::{AuditMode, ConfigError, CredentialOwner, GatewayConfig, Limits, ServerConfig};
+pub use counts::CallCounts;
 pub use gateway::Gateway;
 pub use upstream::Worker;
 

@@ -65,6 +65,11 @@ impl Routes {
         is_document(path) || self.endpoints.contains_key(without_slash(path))
     }
 
+    /// All servers.
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Arc<Server>> {
+        self.endpoints.values()
+    }
+
     /// The upstreams of all servers.
     pub(crate) fn upstreams(&self) -> impl Iterator<Item = UpstreamId> {
         self.endpoints.values().map(|server| server.upstream().id())

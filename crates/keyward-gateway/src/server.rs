@@ -7,6 +7,7 @@ use keyward_vault::CredentialSpec;
 use keyward_vault::upstream::GrantCredential;
 
 use crate::config::{ConfigError, CredentialOwner, ServerConfig};
+use crate::counts::CallCounters;
 use crate::mcp::ToolRules;
 use crate::route;
 use crate::upstream::Upstream;
@@ -21,6 +22,7 @@ pub(crate) struct Server {
     credential_owner: CredentialOwner,
     connection: Option<GrantCredential>,
     upstream: Upstream,
+    calls: CallCounters,
 }
 
 impl Server {
@@ -48,6 +50,7 @@ impl Server {
             credential: config.credential,
             credential_owner: config.credential_owner,
             connection: config.connection,
+            calls: CallCounters::default(),
             id,
         })
     }
@@ -83,6 +86,11 @@ impl Server {
 
     pub(crate) fn upstream(&self) -> &Upstream {
         &self.upstream
+    }
+
+    /// How its calls ended.
+    pub(crate) fn calls(&self) -> &CallCounters {
+        &self.calls
     }
 }
 

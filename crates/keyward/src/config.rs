@@ -11,6 +11,7 @@ mod hook;
 mod issuer;
 mod keys;
 mod log;
+mod metrics;
 mod mistake;
 mod openbao;
 mod rules;
@@ -42,6 +43,7 @@ pub(crate) use hook::{Hook, HookKind};
 pub(crate) use issuer::{Issuer, Registration};
 pub(crate) use keys::{Keys, KeysKind};
 pub(crate) use log::{Log, LogFormat};
+pub(crate) use metrics::Metrics;
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use openbao::{OpenBaoAuthKind, OpenBaoServer};
 pub(crate) use schema::schema;
@@ -92,6 +94,8 @@ pub(crate) struct Config {
     pub(crate) audit: Audit,
     /// What Keyward writes to standard error. Nothing secret is ever in it.
     pub(crate) log: Log,
+    /// What Keyward counts, for Prometheus and others that read OpenMetrics.
+    pub(crate) metrics: Metrics,
 }
 
 /// A configuration and where it came from.

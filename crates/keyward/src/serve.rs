@@ -7,6 +7,7 @@ mod client_address;
 mod dispatch;
 mod health;
 mod listen;
+mod metrics;
 mod ready;
 mod request_body;
 mod stop;
@@ -62,15 +63,15 @@ pub(crate) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     }
     let stop = CancellationToken::new();
     let door = if args.take_over { Door::Beside } else { Door::Alone };
-    serve(&loaded, door, stop, async |serving| {
-        ready::announce(serving.listen, &serving.layout.public_url, args.ready_file.as_deref())
-    })
+    serve(&loaded, door, stop, async |serving| ready::announce(serving, args.ready_file.as_deref()))
 }
 
 /// What there is once calls are served.
 pub(crate) struct Serving<'a> {
     pub(crate) listen: SocketAddr,
     pub(crate) layout: &'a Layout,
+    /// Where metrics are served.
+    pub(crate) metrics: Option<SocketAddr>,
     pub(crate) rooms: &'a Rooms,
 }
 
@@ -102,6 +103,8 @@ pub(crate) fn serve(
         Some(listeners) => listeners.first().context("no listening socket")?.local_addr()?,
         None => section.listen.0,
     };
+    let watched = loaded.config.metrics.listen.as_ref();
+    let watched = watched.map(|address| metrics::bind(address.0, door)).transpose()?;
     let layout = Layout::new(&loaded.config, Some(listen))?;
     let runtime = wiring::runtime().context("no runtime")?;
     let rooms = runtime.block_on(Rooms::open(loaded, &layout))?;
@@ -141,7 +144,14 @@ pub(crate) fn serve(
     let pages = rooms.issuer.router().merge(keyward_console::routes(&rooms.issuer, &rooms.connections));
     let pages = pages.merge(health::router(rooms.cabinet.database.clone(), base));
     let proxies = TrustedProxies::new(section.trusted_proxies.iter().map(|range| range.0).collect());
-    let shared = dispatch::Rooms { gateway: Arc::new(gateway), pages, base: base.into(), proxies };
+    let gateway = Arc::new(gateway);
+    let mut metrics_at = None;
+    if let Some(listener) = watched {
+        metrics_at = Some(listener.local_addr()?);
+        let audit = rooms.cabinet.audit.clone();
+        metrics::serve(&runtime, listener, metrics::Sources { gateway: Arc::clone(&gateway), audit })?;
+    }
+    let shared = dispatch::Rooms { gateway, pages, base: base.into(), proxies };
     let limits = Limits {
         header_bytes: section.max_header_bytes.0.bytes(),
         header_timeout: section.header_read_timeout.0.0,
@@ -160,7 +170,7 @@ pub(crate) fn serve(
     let outcome = runtime.block_on(async {
         stop::on_signal(stop.clone()).context("no signals")?;
         record(&rooms, Action::Start);
-        when_ready(&Serving { listen, layout: &layout, rooms: &rooms }).await?;
+        when_ready(&Serving { listen, layout: &layout, metrics: metrics_at, rooms: &rooms }).await?;
         stop.cancelled().await;
         Ok(())
     });
