@@ -198,7 +198,7 @@ async fn old_records_go_up_to_a_checkpoint_and_the_rest_is_proven() {
             exported.push(record.seq);
             Ok(())
         };
-        check_prunable(db, &old, export).await.expect("good");
+        check_prunable(db, &signer, &old, export).await.expect("good");
         assert_eq!(exported, (1..=23).collect::<Vec<_>>());
         let anchor = prune(db, &random, &signer, &old).await.expect("removed");
         assert_eq!((anchor.start_seq, anchor.start_hash, anchor.seq), (23, made[1].hash, 40));
@@ -207,7 +207,7 @@ async fn old_records_go_up_to_a_checkpoint_and_the_rest_is_proven() {
         assert!(report.is_good(), "{report:?}");
         assert_eq!((report.start, report.good), (23, 17));
         assert!(prunable(db, two_days).await.expect("asked").is_none());
-        assert_eq!(remove_pruned(db).await.expect("asked"), 0);
+        assert_eq!(remove_pruned(db, &signer).await.expect("asked"), 0);
 
         // More cannot be removed by hand, nor what was removed be put in again in another form.
         change(db, "DELETE FROM audit_log WHERE seq = 24").await;
@@ -225,7 +225,65 @@ async fn evidence_is_not_removed() {
         let old = prunable(db, later).await.expect("asked").expect("all");
         assert_eq!(old.to, 30);
         change(db, "UPDATE audit_log SET detail = 'else' WHERE seq = 7").await;
-        let refused = check_prunable(db, &old, |_| Ok(())).await.expect_err("altered");
+        let refused = check_prunable(db, &signer, &old, |_| Ok(())).await.expect_err("altered");
         assert!(matches!(refused, PruneError::Bad(bad) if bad.seq == 7 && bad.fault == Fault::Altered));
     }
+}
+
+/// What a checkpoint says is gone goes on its word alone: so it has to be one that Keyward signed.
+#[tokio::test]
+async fn nothing_goes_on_the_word_of_a_checkpoint_that_is_not_keywards() {
+    let forgeries: [(&'static str, i64, CheckpointFault); 5] = [
+        ("UPDATE audit_checkpoints SET start_seq = 30 WHERE number = 3", 3, CheckpointFault::Signature),
+        ("UPDATE audit_checkpoints SET start_seq = 20, start_hash = hash", 3, CheckpointFault::Misplaced),
+        (
+            "UPDATE audit_checkpoints SET created_at = '2030-01-01T00:00:00.000000Z' WHERE number = 2",
+            3,
+            CheckpointFault::Misplaced,
+        ),
+        ("DELETE FROM audit_checkpoints WHERE number = 2", 3, CheckpointFault::Missing),
+        ("DELETE FROM audit_checkpoints", 1, CheckpointFault::Key),
+    ];
+    for (sql, number, fault) in forgeries {
+        for fresh in testing::databases(&Clock::System).await {
+            let (db, own, stranger) = (&fresh.database, signer(), signer());
+            signed(db, &own).await;
+            let later = db.clock().now().plus(Duration::from_secs(60));
+            let old = prunable(db, later).await.expect("asked").expect("all");
+            change(db, sql).await;
+            if fault == CheckpointFault::Key {
+                checkpoint(db, &stranger).await;
+            }
+            let refused = remove_pruned(db, &own).await.expect_err("not removed");
+            assert!(
+                matches!(&refused, PruneError::Unsigned(bad) if bad.number == number && bad.fault == fault),
+                "{sql}: {refused}"
+            );
+            let refused = check_prunable(db, &own, &old, |_| Ok(())).await.expect_err("not to be removed");
+            assert!(matches!(refused, PruneError::Unsigned(_)), "{sql}: {refused}");
+            assert_eq!(records(db).await, 30, "{sql}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn records_go_up_to_a_signed_checkpoint_alone() {
+    for fresh in testing::databases(&Clock::System).await {
+        let (db, own) = (&fresh.database, signer());
+        signed(db, &own).await;
+        fill(db, 1).await;
+        change(db, "UPDATE audit_checkpoints SET seq = 19, hash = (SELECT hash FROM audit_log WHERE audit_log.seq = 19) WHERE number = 2").await;
+        change(db, "UPDATE audit_log SET created_at = '2099-01-01T00:00:00.000000Z' WHERE seq = 20").await;
+        let later = db.clock().now().plus(Duration::from_secs(60));
+        let old = prunable(db, later).await.expect("asked").expect("some");
+        assert_eq!(old.to, 19, "up to what was put there");
+        let refused = check_prunable(db, &own, &old, |_| Ok(())).await.expect_err("not to be removed");
+        assert!(matches!(refused, PruneError::Unsigned(_)), "{refused}");
+        assert_eq!(records(db).await, 31);
+    }
+}
+
+async fn records(database: &Database) -> i64 {
+    let row = database.query_opt("SELECT count(*) FROM audit_log", params![]).await.expect("counted");
+    row.expect("a count").get(0).expect("a number")
 }

@@ -6,11 +6,11 @@ use keyward_core::clock::Timestamp;
 use keyward_core::random::Random;
 
 use super::append::append;
-use super::checkpoint::Checkpoint;
-use super::checkpoints::{Change, CheckpointError, make, newest_checkpoint};
+use super::checkpoint::{Checkpoint, CheckpointFault};
+use super::checkpoints::{Change, CheckpointError, checkpoints_after, last_before, make, newest_checkpoint};
 use super::key::Signer;
 use super::list::{AuditRecord, page};
-use super::walk::{BadRecord, Fault, Walk};
+use super::walk::{BadCheckpoint, BadRecord, Fault, Walk};
 use crate::database::Database;
 use crate::error::StorageError;
 use crate::params;
@@ -48,6 +48,9 @@ pub enum PruneError {
     /// What would be removed is evidence.
     #[error("record {} {}: nothing is removed, see `keyward audit verify`", .0.seq, .0.fault)]
     Bad(BadRecord),
+    /// What says which records are gone, or may go, was not signed by Keyward.
+    #[error("checkpoint {} {}: nothing is removed, see `keyward audit verify`", .0.number, .0.fault)]
+    Unsigned(BadCheckpoint),
     /// A record cannot be written to the export.
     #[error("the records that are to be removed cannot be exported")]
     Export(#[source] std::io::Error),
@@ -60,17 +63,39 @@ pub async fn prunable(database: &Database, before: Timestamp) -> Result<Option<P
     let young = "SELECT coalesce(min(seq), 9223372036854775807) FROM audit_log WHERE created_at >= $1 AND seq > $2";
     let young = database.query_opt(young, params![before, start]).await?;
     let young: i64 = young.map_or(Ok(i64::MAX), |row| row.get(0))?;
-    let anchor = super::checkpoints::last_before(database, young).await?;
+    let anchor = last_before(database, young).await?;
     Ok(anchor.filter(|anchor| anchor.seq > start).map(|anchor| Prunable { from: start + 1, to: anchor.seq, anchor }))
+}
+
+/// The newest checkpoint, if it is signed, follows the one before it, and is what `signer` would go on from. What it says is
+/// gone is removed on its word alone, so that is looked at first.
+async fn signed_newest(database: &Database, signer: &Signer) -> Result<Option<Checkpoint>, PruneError> {
+    let Some(newest) = newest_checkpoint(database).await? else { return Ok(None) };
+    let refused = |fault| PruneError::Unsigned(BadCheckpoint { number: newest.number, fault });
+    let before = checkpoints_after(database, newest.number.saturating_sub(2), 1).await?;
+    let before = before.first().filter(|before| before.number < newest.number);
+    if before.is_some_and(|before| !before.is_signed()) {
+        return Err(refused(CheckpointFault::Misplaced));
+    }
+    newest.follows(before).map_err(refused)?;
+    if newest.key_after() != signer.public_key() {
+        return Err(refused(CheckpointFault::Key));
+    }
+    Ok(Some(newest))
 }
 
 /// Walks over what may be removed; each record is good, and is given to `export`, or the error says which is not.
 pub async fn check_prunable(
     database: &Database,
+    signer: &Signer,
     prunable: &Prunable,
     mut export: impl FnMut(&AuditRecord) -> std::io::Result<()> + Send,
 ) -> Result<(), PruneError> {
-    let newest = newest_checkpoint(database).await?;
+    let newest = signed_newest(database, signer).await?;
+    let anchor = &prunable.anchor;
+    if !anchor.is_signed() {
+        return Err(PruneError::Unsigned(BadCheckpoint { number: anchor.number, fault: CheckpointFault::Signature }));
+    }
     let mut walk = match &newest {
         Some(newest) if newest.start_seq == prunable.from - 1 => {
             Walk { last: newest.start_seq, hash: newest.start_hash.0 }
@@ -89,7 +114,7 @@ pub async fn check_prunable(
             export(&record).map_err(PruneError::Export)?;
         }
     }
-    walk.meets([&prunable.anchor]).map_err(PruneError::Bad)
+    walk.meets([anchor]).map_err(PruneError::Bad)
 }
 
 /// Signs that the records are removed, records it, and removes them. Whoever calls holds the lock
@@ -111,13 +136,14 @@ pub async fn prune(
     let made = make(&mut transaction, now, random, signer, change).await?;
     let made = made.ok_or(StorageError::Inconsistent { what: "audit_checkpoints" })?;
     transaction.commit().await?;
-    remove_pruned(database).await?;
+    remove_pruned(database, signer).await?;
     Ok(made)
 }
 
-/// Removes what a checkpoint says is removed and is still there; how many there were.
-pub async fn remove_pruned(database: &Database) -> Result<u64, StorageError> {
-    let Some(newest) = newest_checkpoint(database).await?.filter(|newest| newest.start_seq > 0) else { return Ok(0) };
+/// Removes what the newest checkpoint says is removed and is still there, if that is one to go by; how many there were.
+pub async fn remove_pruned(database: &Database, signer: &Signer) -> Result<u64, PruneError> {
+    let newest = signed_newest(database, signer).await?.filter(|newest| newest.start_seq > 0);
+    let Some(newest) = newest else { return Ok(0) };
     let mut removed = 0;
     loop {
         let sql =

@@ -87,12 +87,13 @@ impl AuditKeeper {
 
     async fn prune(&self, keep: Duration) -> anyhow::Result<()> {
         let Some(_held) = self.database.try_lock(audit::KEEPER).await? else { return Ok(()) };
+        let signer = self.signer().await?;
         // What a process left that was killed on the way.
-        audit::remove_pruned(&self.database).await?;
+        audit::remove_pruned(&self.database, &signer).await?;
         let before = self.database.clock().now().minus(keep);
         let Some(old) = audit::prunable(&self.database, before).await? else { return Ok(()) };
-        audit::check_prunable(&self.database, &old, |_| Ok(())).await?;
-        audit::prune(&self.database, &self.random, &self.signer().await?, &old).await?;
+        audit::check_prunable(&self.database, &signer, &old, |_| Ok(())).await?;
+        audit::prune(&self.database, &self.random, &signer, &old).await?;
         tracing::info!(from = old.from, to = old.to, "audit records were removed that are older than audit.keep");
         Ok(())
     }

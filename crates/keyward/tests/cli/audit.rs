@@ -1,6 +1,11 @@
 use std::collections::BTreeSet;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use insta::assert_snapshot;
+use keyward_core::clock::Clock;
+use keyward_storage::{Database, StorageConfig};
 use serde_json::Value;
 
 use crate::transcript::Desk;
@@ -182,6 +187,81 @@ fn old_records_go_and_the_rest_is_proven() {
     keyward: record 2 altered: nothing is removed, see `keyward audit verify`
     (exit 1)
     ");
+}
+
+#[test]
+fn nothing_is_held_while_a_person_is_asked() {
+    let desk = signed();
+    let url = format!("sqlite:{}", desk.path().join("keyward.db").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let _held = runtime.block_on(async {
+        let config = StorageConfig { url, max_connections: 1 };
+        let database = Database::open(&config, Clock::System).await.expect("the database");
+        let held = database.lock(keyward_storage::audit::KEEPER, Duration::ZERO).await.expect("asked");
+        (held.expect("nobody holds it"), database)
+    });
+    // It is asked about, and left alone, without waiting for whoever makes checkpoints.
+    assert_snapshot!(desk.run("audit prune --before 2100-01-01"), @r"
+    keyward: the audit log is left alone; say --yes where nobody can be asked (5 records, 1 to 5)
+    (exit 1)
+    ");
+}
+
+/// At a terminal: while somebody thinks about it, more becomes old enough to go, and then some of it is gone already.
+#[test]
+fn what_goes_is_what_was_asked_about() {
+    let desk = signed();
+    let mut asked = Asked::prune(&desk);
+    assert_eq!(desk.run("audit checkpoint --out later.jsonl"), "(exit 0)");
+    let told = asked.answer("y\n");
+    assert!(told.contains("5 records are removed, 1 to 5; checkpoint 4 says so"), "{told}");
+    let told = desk.run(&format!("audit verify {KEPT}"));
+    assert!(told.contains("records up to 5 were removed") && told.ends_with("(exit 0)"), "{told}");
+
+    desk.run("audit checkpoint");
+    let mut asked = Asked::prune(&desk);
+    assert!(desk.run("audit prune --before 2100-01-01 --yes").ends_with("(exit 0)"));
+    let told = asked.answer("y\n");
+    assert!(told.contains("another process has removed records meanwhile: nothing more is removed"), "{told}");
+    assert!(desk.run("audit verify").ends_with("(exit 0)"));
+    let mut asked = Asked::prune(&desk);
+    assert!(asked.answer("\n").contains("the audit log is left alone"));
+}
+
+/// `keyward audit prune` at a terminal of its own, where it has asked.
+struct Asked {
+    process: std::process::Child,
+    told: String,
+}
+
+impl Asked {
+    fn prune(desk: &Desk) -> Self {
+        let line = format!("{} audit prune --before 2100-01-01", env!("CARGO_BIN_EXE_keyward"));
+        let mut process = Command::new("script")
+            .args(["--quiet", "--return", "--command", &line, "/dev/null"])
+            .current_dir(desk.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("script, which util-linux brings");
+        let (mut told, mut byte) = (String::new(), [0]);
+        let output = process.stdout.as_mut().expect("its output");
+        while !told.ends_with("[y/N] ") {
+            output.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error}: {told}"));
+            told.push(char::from(byte[0]));
+        }
+        Self { process, told }
+    }
+
+    fn answer(&mut self, answer: &str) -> String {
+        let mut input = self.process.stdin.take().expect("its input");
+        input.write_all(answer.as_bytes()).expect("answered");
+        let output = self.process.stdout.as_mut().expect("its output");
+        output.read_to_string(&mut self.told).expect("text");
+        drop(input);
+        self.process.wait().expect("it ends");
+        std::mem::take(&mut self.told)
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use keyward_storage::audit;
+use keyward_storage::audit::{self, Signer};
 
 use super::moment::Moment;
 use crate::input::confirm;
@@ -36,31 +36,52 @@ pub(crate) struct Args {
 
 pub(super) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     with_cabinet(file, async |_, cabinet| {
-        let database = &cabinet.database;
+        let (database, before) = (&cabinet.database, args.before.0);
+        // Asked before anything is held: whoever has to think about it keeps no server from signing meanwhile.
+        let asked = audit::prunable(database, before).await?;
+        if let Some(old) = &asked {
+            let what = format!("{} records, {} to {}", old.count(), old.from, old.to);
+            if !args.yes && !confirm(&format!("Remove {what}?"))? {
+                bail!("the audit log is left alone; say --yes where nobody can be asked ({what})");
+            }
+        }
         let held = database.lock(audit::KEEPER, PATIENCE).await?;
         let Some(_held) = held else { bail!("another process makes checkpoints of the audit log now: try again") };
-        audit::remove_pruned(database).await?;
-        let Some(old) = audit::prunable(database, args.before.0).await? else {
-            return Ok(output::line("No record is older, or no checkpoint covers one that is.")?);
-        };
-        let (count, from, to) = (old.count(), old.from, old.to);
-        if !args.yes && !confirm(&format!("Remove {count} records, {from} to {to}?"))? {
-            bail!("the audit log is left alone; say --yes where nobody can be asked ({count} records, {from} to {to})");
+        let has_pruned = audit::newest_checkpoint(database).await?.is_some_and(|newest| newest.start_seq > 0);
+        if asked.is_none() && !has_pruned {
+            return nothing();
         }
-        check_and_export(cabinet, &old, args).await?;
         let signer = audit_key::signer(database, &cabinet.vault, &cabinet.random).await?;
+        // What a process left that was killed on the way.
+        audit::remove_pruned(database, &signer).await?;
+        let Some(old) = asked else { return nothing() };
+        // More may have become old since, and stays: what goes is what was asked about. Less must not be counted as more.
+        if audit::prunable(database, before).await?.is_none_or(|now| now.from != old.from) {
+            bail!("another process has removed records meanwhile: nothing more is removed, try again");
+        }
+        check_and_export(cabinet, &signer, &old, args).await?;
         let anchor = audit::prune(database, &cabinet.random, &signer, &old).await?;
+        let (count, from, to) = (old.count(), old.from, old.to);
         Ok(output::line(&format!("{count} records are removed, {from} to {to}; checkpoint {} says so", anchor.number))?)
     })
 }
 
-async fn check_and_export(cabinet: &Cabinet, old: &audit::Prunable, args: &Args) -> anyhow::Result<()> {
+fn nothing() -> anyhow::Result<()> {
+    Ok(output::line("No record is older, or no checkpoint covers one that is.")?)
+}
+
+async fn check_and_export(
+    cabinet: &Cabinet,
+    signer: &Signer,
+    old: &audit::Prunable,
+    args: &Args,
+) -> anyhow::Result<()> {
     let (mut progress, mut count) = (Progress::of("records"), 0);
     let mut out = match &args.export {
         Some(path) => Some(PrivateFile::create(path).with_context(|| format!("cannot write {}", path.display()))?),
         None => None,
     };
-    audit::check_prunable(&cabinet.database, old, |record| {
+    audit::check_prunable(&cabinet.database, signer, old, |record| {
         count += 1;
         progress.set(count);
         out.as_mut().map_or(Ok(()), |out| record.write_json(out))
