@@ -1,20 +1,17 @@
 //! PKCS #11: the root key is an AES key in a device or a soft token, not extractable. Data keys are wrapped with
 //! CKM_AES_GCM (PKCS #11 v3.0, §2.12.3), bound to their id.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod device;
 
-use cryptoki::context::{CInitializeArgs, CInitializeFlags, Pkcs11};
-use cryptoki::error::{Error, RvError};
-use cryptoki::mechanism::Mechanism;
-use cryptoki::mechanism::aead::GcmParams;
-use cryptoki::object::{Attribute, KeyType, ObjectClass, ObjectHandle};
-use cryptoki::session::{Session, UserType};
-use cryptoki::types::AuthPin;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
 use keyward_core::random::Random;
-use keyward_core::secret::Secret;
+use tokio::sync::{Mutex, oneshot};
 use zeroize::Zeroizing;
 
+use self::device::{Device, State, Work};
 use super::wrapper::{DataKey, KeyWrapper, WrapError, WrapFuture};
 use crate::seal::{KeyId, SealFailed};
 use crate::secret_source::SecretSource;
@@ -23,8 +20,8 @@ use crate::secret_source::SecretSource;
 const LABEL: &[u8] = b"keyward wrapped data key 1 pkcs11";
 /// First byte of a wrapped data key.
 const VERSION: u8 = 1;
-const IV_LEN: usize = 12;
-const TAG_BITS: u64 = 128;
+/// How long the device may take, with those who were before. One in a network takes seconds to log in.
+const LIMIT: Duration = Duration::from_secs(30);
 
 /// Which key of which device.
 #[derive(Clone, Debug)]
@@ -42,27 +39,12 @@ pub struct Pkcs11Config {
 /// A key in a device.
 pub struct Pkcs11Key {
     device: Arc<Device>,
+    /// Held by the thread that is in the device's library. One that does not come back keeps it, and nobody waits on another.
+    state: Arc<Mutex<State>>,
+    limit: Duration,
     pin: SecretSource,
     id: String,
     origin: String,
-}
-
-struct Device {
-    config: Pkcs11Config,
-    origin: String,
-    /// Opened when it is first needed, and anew after it failed.
-    open: Mutex<Option<Open>>,
-}
-
-struct Open {
-    session: Session,
-    key: ObjectHandle,
-}
-
-/// What is done with the key.
-enum Work {
-    Encrypt { iv: [u8; IV_LEN], plain: Zeroizing<Vec<u8>> },
-    Decrypt { iv: [u8; IV_LEN], sealed: Vec<u8> },
 }
 
 impl Pkcs11Key {
@@ -71,8 +53,8 @@ impl Pkcs11Key {
         let id = format!("pkcs11:{}:{}", config.token, config.key);
         let origin = format!("PKCS #11 key \"{}\" of token \"{}\"", config.key, config.token);
         let pin = config.pin.clone();
-        let device = Arc::new(Device { config, origin: origin.clone(), open: Mutex::new(None) });
-        Self { device, pin, id, origin }
+        let device = Arc::new(Device { config, origin: origin.clone() });
+        Self { device, state: Arc::default(), limit: LIMIT, pin, id, origin }
     }
 
     async fn seal(&self, data_key: &DataKey, key_id: &KeyId, random: &Random) -> Result<Vec<u8>, WrapError> {
@@ -90,7 +72,7 @@ impl Pkcs11Key {
         DataKey::from_slice(&plain).ok_or_else(mismatch)
     }
 
-    /// Asks the device on a thread that may wait.
+    /// Asks the device on a thread of its own, which the end of the process does not wait for as it would for the runtime's.
     async fn work(&self, work: Work, key_id: &KeyId) -> Result<Zeroizing<Vec<u8>>, WrapError> {
         let pin = self.pin.read().await.map_err(|error| WrapError::Denied {
             origin: self.origin.clone(),
@@ -98,125 +80,23 @@ impl Pkcs11Key {
         })?;
         let device = self.device.clone();
         let bound = [LABEL, b"\0", self.id.as_bytes(), b"\0", key_id.as_str().as_bytes()].concat();
-        let worked = tokio::task::spawn_blocking(move || device.work(&work, &bound, &pin)).await;
-        let lost = |cause| WrapError::Unavailable { origin: self.origin.clone(), cause: Box::new(cause) };
-        worked.map_err(lost)?
-    }
-}
-
-impl Device {
-    /// A session may have ended meanwhile, as when a device was taken out: what fails is tried once more with a new one.
-    fn work(&self, work: &Work, bound: &[u8], pin: &Secret) -> Result<Zeroizing<Vec<u8>>, WrapError> {
-        let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let was_open = open.is_some();
-        match self.once(&mut open, work, bound, pin) {
-            Err(WrapError::Unavailable { .. }) if was_open => self.once(&mut open, work, bound, pin),
-            done => done,
-        }
-    }
-
-    fn once(
-        &self,
-        open: &mut MutexGuard<'_, Option<Open>>,
-        work: &Work,
-        bound: &[u8],
-        pin: &Secret,
-    ) -> Result<Zeroizing<Vec<u8>>, WrapError> {
-        let using = match open.take() {
-            Some(using) => using,
-            None => self.log_in(pin)?,
+        let asked = async {
+            let mut state = self.state.clone().lock_owned().await;
+            let (done, worked) = oneshot::channel();
+            let thread = std::thread::Builder::new().name("pkcs11".to_owned());
+            let started = thread.spawn(move || {
+                // Whoever has stopped waiting does not need to know.
+                drop(done.send(device.work(&mut state, &work, &bound, &pin)));
+            });
+            started.map_err(|error| self.unavailable(error))?;
+            worked.await.map_err(|error| self.unavailable(error))?
         };
-        match using.work(work, bound) {
-            Ok(done) => {
-                **open = Some(using);
-                Ok(Zeroizing::new(done))
-            }
-            Err(error) => Err(self.failed(error)),
-        }
+        let too_long = || format!("the module has not answered for {} seconds", self.limit.as_secs());
+        tokio::time::timeout(self.limit, asked).await.map_err(|_| self.unavailable(too_long()))?
     }
 
-    fn log_in(&self, pin: &Secret) -> Result<Open, WrapError> {
-        let failed = |error| self.failed(error);
-        let module = Pkcs11::new(&self.config.module).map_err(failed)?;
-        match module.initialize(CInitializeArgs::new(CInitializeFlags::OS_LOCKING_OK)) {
-            // A second provider in the same library.
-            Ok(()) | Err(Error::Pkcs11(RvError::CryptokiAlreadyInitialized, _)) => {}
-            Err(error) => return Err(self.failed(error)),
-        }
-        let mut slot = None;
-        for candidate in module.get_slots_with_token().map_err(failed)? {
-            let info = module.get_token_info(candidate).map_err(failed)?;
-            if info.label().trim_end() == self.config.token {
-                slot = Some(candidate);
-                break;
-            }
-        }
-        let slot = slot.ok_or_else(|| self.unavailable("no token of this label is there".to_owned()))?;
-        let session = module.open_ro_session(slot).map_err(failed)?;
-        let pin = pin.expose_text().ok_or_else(|| self.denied("the PIN is no text".to_owned()))?;
-        match session.login(UserType::User, Some(&AuthPin::new(pin.into()))) {
-            Ok(()) | Err(Error::Pkcs11(RvError::UserAlreadyLoggedIn, _)) => {}
-            Err(error) => return Err(self.failed(error)),
-        }
-        let wanted = [
-            Attribute::Class(ObjectClass::SECRET_KEY),
-            Attribute::KeyType(KeyType::AES),
-            Attribute::Label(self.config.key.as_bytes().to_vec()),
-        ];
-        match session.find_objects(&wanted).map_err(failed)?.as_slice() {
-            [key] => Ok(Open { key: *key, session }),
-            [] => Err(self.denied("there is no AES key of this label".to_owned())),
-            _ => Err(self.denied("there is more than one AES key of this label".to_owned())),
-        }
-    }
-
-    fn failed(&self, error: Error) -> WrapError {
-        use RvError::{
-            EncryptedDataInvalid, EncryptedDataLenRange, FunctionFailed, GeneralError, KeyFunctionNotPermitted,
-            MechanismInvalid, PinExpired, PinIncorrect, PinInvalid, PinLenRange, PinLocked, SignatureInvalid,
-        };
-        match &error {
-            Error::Pkcs11(EncryptedDataInvalid | EncryptedDataLenRange | SignatureInvalid, _) => {
-                WrapError::Mismatch { origin: self.origin.clone() }
-            }
-            // What SoftHSM says of a tag that does not match.
-            Error::Pkcs11(GeneralError | FunctionFailed, function) if is_decrypt(*function) => {
-                WrapError::Mismatch { origin: self.origin.clone() }
-            }
-            Error::Pkcs11(PinIncorrect | PinInvalid | PinLenRange | PinExpired | PinLocked, _) => {
-                self.denied(format!("{error}"))
-            }
-            Error::Pkcs11(MechanismInvalid | KeyFunctionNotPermitted, _) => {
-                self.denied(format!("the key cannot be used with CKM_AES_GCM: {error}"))
-            }
-            _ => self.unavailable(error.to_string()),
-        }
-    }
-
-    fn denied(&self, reason: String) -> WrapError {
-        WrapError::Denied { origin: self.origin.clone(), reason }
-    }
-
-    fn unavailable(&self, cause: String) -> WrapError {
+    fn unavailable(&self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> WrapError {
         WrapError::Unavailable { origin: self.origin.clone(), cause: cause.into() }
-    }
-}
-
-fn is_decrypt(function: cryptoki::context::Function) -> bool {
-    matches!(function, cryptoki::context::Function::Decrypt)
-}
-
-impl Open {
-    fn work(&self, work: &Work, bound: &[u8]) -> Result<Vec<u8>, Error> {
-        let (mut iv, encrypt, data) = match work {
-            Work::Encrypt { iv, plain } => (*iv, true, plain.as_slice()),
-            Work::Decrypt { iv, sealed } => (*iv, false, sealed.as_slice()),
-        };
-        let mechanism = Mechanism::AesGcm(GcmParams::new(&mut iv, bound, TAG_BITS.into())?);
-        match encrypt {
-            true => self.session.encrypt(&mechanism, self.key, data),
-            false => self.session.decrypt(&mechanism, self.key, data),
-        }
     }
 }
 
