@@ -35,12 +35,29 @@ impl PrivateFile {
         }
     }
 
-    /// Puts it in its place, on disk.
+    /// Puts it in its place, on disk; what is there is replaced.
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.out.flush()?;
-        self.out.get_ref().sync_all()?;
+        self.settle()?;
         fs::rename(&self.temporary, &self.path)?;
         sync_folder(&self.path)
+    }
+
+    /// The same where there is nothing. What came there since the beginning stays, and is an error of the kind
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists): nobody else can come in between.
+    pub(crate) fn finish_new(mut self) -> io::Result<()> {
+        self.settle()?;
+        match fs::hard_link(&self.temporary, &self.path) {
+            Ok(()) => fs::remove_file(&self.temporary)?,
+            Err(taken) if taken.kind() == io::ErrorKind::AlreadyExists => return Err(taken),
+            // Where files have one name only.
+            Err(_) => rename_new(&self.temporary, &self.path)?,
+        }
+        sync_folder(&self.path)
+    }
+
+    fn settle(&mut self) -> io::Result<()> {
+        self.out.flush()?;
+        self.out.get_ref().sync_all()
     }
 }
 
@@ -59,6 +76,17 @@ impl Drop for PrivateFile {
         // After it was finished there is nothing under this name.
         let _ = fs::remove_file(&self.temporary);
     }
+}
+
+#[cfg(any(target_os = "linux", target_vendor = "apple"))]
+fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
+    Ok(renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+fn rename_new(_from: &Path, _to: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
 }
 
 /// Makes what was renamed in the folder of `path` last.
@@ -91,6 +119,38 @@ mod tests {
         }
         assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 1);
     }
+
+    #[test]
+    fn what_came_there_meanwhile_stays() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("backup");
+        let new = |content: &str| {
+            let mut file = PrivateFile::create(&path).expect("begun");
+            file.write_all(content.as_bytes()).expect("written");
+            file
+        };
+        let (first, second) = (new("first"), new("second"));
+        first.finish_new().expect("finished");
+        let taken = second.finish_new().expect_err("there is one");
+        assert_eq!(taken.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).expect("read"), "first");
+        assert_eq!(path.metadata().expect("there").permissions().mode() & 0o777, 0o600);
+        assert_eq!(fs::read_dir(folder.path()).expect("read").count(), 1, "nothing is left beside it");
+
+        // A link that leads nowhere is something, too.
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("nowhere", &link).expect("linked");
+        let through = PrivateFile::create(&link).expect("begun").finish_new().expect_err("there is one");
+        assert_eq!(through.kind(), io::ErrorKind::AlreadyExists);
+
+        // Where files have one name only.
+        let other = folder.path().join("other");
+        fs::write(&other, "other").expect("written");
+        assert_eq!(rename_new(&other, &path).expect_err("there is one").kind(), io::ErrorKind::AlreadyExists);
+        rename_new(&other, &folder.path().join("new")).expect("renamed");
+        assert_eq!(fs::read_to_string(folder.path().join("new")).expect("read"), "other");
+    }
+
     #[test]
     fn what_a_killed_process_left_is_in_nobodys_way() {
         let folder = tempfile::tempdir().expect("a folder");

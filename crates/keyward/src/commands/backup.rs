@@ -77,8 +77,9 @@ fn take(file: Option<&Path>, to: &Path, args: &Args) -> anyhow::Result<()> {
     if to_standard_output && io::stdout().is_terminal() {
         return Err(Usage("standard output is a terminal: name a file, or pass the backup on".to_owned()).into());
     }
-    if !args.overwrite && !to_standard_output && to.exists() {
-        anyhow::bail!("{} is there already; say --overwrite to replace it", to.display());
+    // Early, for whoever would wait for nothing; what comes there later is found at the end.
+    if !args.overwrite && !to_standard_output && to.symlink_metadata().is_ok() {
+        return Err(taken(to));
     }
     let loaded = config::load(file)?;
     telemetry::start_quiet()?;
@@ -102,8 +103,18 @@ async fn copy(loaded: &Loaded, database: &Database, to: &Path, args: &Args) -> a
     let cannot = || format!("cannot write {}", to.display());
     let mut out = PrivateFile::create(to).with_context(cannot)?;
     let summary = write(loaded, database, &mut out, args.freeze).await.with_context(cannot)?;
-    out.finish().with_context(cannot)?;
+    if args.overwrite {
+        out.finish().with_context(cannot)?;
+    } else if let Err(error) = out.finish_new() {
+        let is_taken = error.kind() == io::ErrorKind::AlreadyExists;
+        return if is_taken { Err(taken(to)) } else { Err(error).with_context(cannot) };
+    }
     say(&to.display().to_string(), &summary, args.format)
+}
+
+/// Refused where something is at `to` that is not to be replaced.
+fn taken(to: &Path) -> anyhow::Error {
+    anyhow::anyhow!("{} is there already; say --overwrite to replace it", to.display())
 }
 
 /// Records that a copy is made, before it is; then makes it.

@@ -174,6 +174,12 @@ fn old_records_go_and_the_rest_is_proven() {
     (exit 0)
     ");
     assert_eq!(lines(&desk, "removed.jsonl").len(), 5);
+    desk.run("audit checkpoint");
+    assert_snapshot!(desk.run("audit prune --before 2100-01-01 --export removed.jsonl --yes"), @r"
+    keyward: removed.jsonl is there already: what is removed goes into a new file
+    (exit 1)
+    ");
+    assert_eq!(lines(&desk, "removed.jsonl").len(), 5, "the only copy stays");
     let told = desk.run(&format!("audit verify {KEPT}"));
     assert!(told.contains("the chain is whole\nrecords up to 5 were removed, as a signed checkpoint says\n"), "{told}");
     assert!(told.ends_with("(exit 0)"), "{told}");

@@ -26,7 +26,7 @@ pub(crate) struct Args {
     /// Remove what is older than this: 2026-01-31, or with a time as in 2026-01-31T08:00:00Z
     #[arg(long, value_name = "DATE")]
     before: Moment,
-    /// Write what is removed to this file first, in JSON Lines, for its owner alone
+    /// Write what is removed to this new file first, in JSON Lines, for its owner alone
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
     /// Do not ask
@@ -37,6 +37,9 @@ pub(crate) struct Args {
 pub(super) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
     with_cabinet(file, async |_, cabinet| {
         let (database, before) = (&cabinet.database, args.before.0);
+        if let Some(taken) = args.export.as_deref().filter(|path| path.symlink_metadata().is_ok()) {
+            bail!("{} is there already: what is removed goes into a new file", taken.display());
+        }
         // Asked before anything is held: whoever has to think about it keeps no server from signing meanwhile.
         let asked = audit::prunable(database, before).await?;
         if let Some(old) = &asked {
@@ -87,5 +90,6 @@ async fn check_and_export(
         out.as_mut().map_or(Ok(()), |out| record.write_json(out))
     })
     .await?;
-    Ok(out.map_or(Ok(()), PrivateFile::finish)?)
+    // What an earlier call has removed may be nowhere else than in that file.
+    out.map_or(Ok(()), PrivateFile::finish_new).context("the file of --export must be a new one")
 }

@@ -45,7 +45,7 @@ pub(super) fn run(file: Option<&Path>, args: &Args) -> anyhow::Result<()> {
         let cannot = || format!("cannot write {}", args.out.display());
         let mut out = PrivateFile::create(&args.out).with_context(cannot)?;
         out.write_all(&content).with_context(cannot)?;
-        out.finish().with_context(cannot)?;
+        if args.overwrite { out.finish() } else { out.finish_new() }.with_context(cannot)?;
         if args.format.json {
             return Ok(output::json(&Exported { file: &args.out, keys })?);
         }
