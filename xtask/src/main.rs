@@ -1,9 +1,10 @@
-//! `cargo xtask test|deny|bench`: installs what a command needs and is missing, and runs it.
+//! `cargo xtask test|deny|bench|fuzz`: installs what a command needs and is missing, and runs it.
 
 mod apt;
 mod bench;
 mod command;
 mod deny;
+mod fuzz;
 mod node;
 mod postgres;
 mod python;
@@ -19,7 +20,8 @@ usage: cargo xtask COMMAND
 
   test [-p PACKAGE]... [FILTER]...   install what tests need, start PostgreSQL, run the tests whose names contain a filter
   deny                               check bans, licences, sources and advisories of all dependencies
-  bench [door|cabinet] [OPTION]...   measure Keyward beside other ways; options of keyward-bench, such as --rounds 5";
+  bench [door|cabinet] [OPTION]...   measure Keyward beside other ways; options of keyward-bench, such as --rounds 5
+  fuzz [TARGET]... [--seconds N]     give each parser inputs that libFuzzer makes up, for N seconds each, else 60";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "test" => test::run,
         "deny" => deny::run,
         "bench" => bench::run,
+        "fuzz" => fuzz::run,
         "help" | "--help" | "-h" => {
             eprintln!("{USAGE}");
             return ExitCode::SUCCESS;
