@@ -134,6 +134,14 @@ impl IssuerConfig {
         rest.find('/').map_or(rest, |at| &rest[..at])
     }
 
+    /// The port, if it is not the scheme's own.
+    pub fn port(&self) -> Option<u16> {
+        // The last part of an IPv6 address without a port ends with a bracket, and is no number.
+        let port = self.host().rsplit_once(':')?.1.parse().ok()?;
+        let own = if self.is_https() { 443 } else { 80 };
+        (port != own).then_some(port)
+    }
+
     /// Whether people reach us over TLS, which cookies and HSTS hang on.
     pub fn is_https(&self) -> bool {
         self.public_url.starts_with("https://")

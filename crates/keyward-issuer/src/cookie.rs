@@ -1,5 +1,7 @@
 //! The cookies of the pages (RFC 6265). Over TLS their names begin with `__Host-`, so that neither a sibling domain nor
-//! a plain-HTTP answer can plant one (draft-ietf-httpbis-rfc6265bis §4.1.3.2).
+//! a plain-HTTP answer can plant one (draft-ietf-httpbis-rfc6265bis §4.1.3.2). A browser sends the cookies of a host to all of
+//! its ports (RFC 6265 §8.5), so the names end with the port where it is not the scheme's own: what is served at another port of
+//! the host, another Keyward perhaps, has cookies of its own.
 
 use http::{HeaderMap, HeaderValue, header};
 use keyward_core::secret::{PlainToken, TokenKind};
@@ -16,23 +18,25 @@ pub(crate) enum Cookie {
 }
 
 impl Cookie {
-    fn name(self, config: &IssuerConfig) -> &'static str {
-        match (self, config.is_https()) {
-            (Self::Session, true) => "__Host-keyward_session",
-            (Self::Session, false) => "keyward_session",
-            (Self::Visit, true) => "__Host-keyward_visit",
-            (Self::Visit, false) => "keyward_visit",
-        }
+    fn name(self, config: &IssuerConfig) -> String {
+        let prefix = if config.is_https() { "__Host-" } else { "" };
+        let what = match self {
+            Self::Session => "session",
+            Self::Visit => "visit",
+        };
+        let port = config.port().map(|port| format!("_{port}")).unwrap_or_default();
+        format!("{prefix}keyward_{what}{port}")
     }
 
     /// Its value in a request: the first of that name which has the form of a session token.
     pub(crate) fn read(self, config: &IssuerConfig, headers: &HeaderMap) -> Option<PlainToken> {
+        let name = self.name(config);
         // Cookies of other programs on the same host may have bytes that are no text; ours stand beside them.
         let pairs =
             headers.get_all(header::COOKIE).into_iter().flat_map(|pairs| pairs.as_bytes().split(|b| *b == b';'));
         pairs
             .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
-            .filter(|(key, _)| *key == self.name(config))
+            .filter(|(key, _)| *key == name)
             .find_map(|(_, value)| PlainToken::parse(TokenKind::Session, value))
     }
 
@@ -80,7 +84,25 @@ mod tests {
             text("https://mcp.example.com"),
             "__Host-keyward_session=TOKEN; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=60"
         );
-        assert_eq!(text("http://127.0.0.1:8080"), "keyward_session=TOKEN; Path=/; HttpOnly; SameSite=Lax; Max-Age=60");
+        assert_eq!(
+            text("http://127.0.0.1:8080"),
+            "keyward_session_8080=TOKEN; Path=/; HttpOnly; SameSite=Lax; Max-Age=60"
+        );
+    }
+
+    #[test]
+    fn names_end_with_a_port_that_is_not_the_schemes_own() {
+        for (url, name) in [
+            ("http://localhost", "keyward_visit"),
+            ("http://localhost:80/auth", "keyward_visit"),
+            ("http://localhost:443", "keyward_visit_443"),
+            ("http://[::1]", "keyward_visit"),
+            ("http://[::1]:8081/auth", "keyward_visit_8081"),
+            ("https://mcp.example.com:443", "__Host-keyward_visit"),
+            ("https://mcp.example.com:8443", "__Host-keyward_visit_8443"),
+        ] {
+            assert_eq!(Cookie::Visit.name(&config(url)), name, "{url}");
+        }
     }
 
     #[test]
@@ -88,9 +110,12 @@ mod tests {
         let config = config("http://127.0.0.1:8080");
         let token = PlainToken::generate(TokenKind::Session, &Random::system()).expect("random");
         let mut headers = HeaderMap::new();
-        headers.append(header::COOKIE, HeaderValue::from_static("a=b; keyward_session=junk; __Host-keyward_session=x"));
+        let others = "a=b; keyward_session_8080=junk; __Host-keyward_session_8080=x";
+        let neighbour = PlainToken::generate(TokenKind::Session, &Random::system()).expect("random");
+        let others = format!("{others}; keyward_session_8081={0}; keyward_session={0}", neighbour.expose_secret());
+        headers.append(header::COOKIE, others.parse().expect("header"));
         assert!(Cookie::Session.read(&config, &headers).is_none());
-        let own = format!("c=d;keyward_session={}", token.expose_secret());
+        let own = format!("c=d;keyward_session_8080={}", token.expose_secret());
         headers.append(header::COOKIE, own.parse().expect("header"));
         let read = Cookie::Session.read(&config, &headers).expect("the well-formed one");
         assert_eq!(read.expose_secret(), token.expose_secret());
@@ -100,7 +125,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_read_without_harm(bytes in prop::collection::vec(0x20_u8..=0xff, 0..64)) {
-            let Ok(value) = HeaderValue::from_bytes(&[b"keyward_session=", &bytes[..]].concat()) else { return Ok(()) };
+            let Ok(value) = HeaderValue::from_bytes(&[b"keyward_session_8080=", &bytes[..]].concat()) else { return Ok(()) };
             let headers = HeaderMap::from_iter([(header::COOKIE, value)]);
             prop_assert!(Cookie::Session.read(&config("http://127.0.0.1:8080"), &headers).is_none());
         }

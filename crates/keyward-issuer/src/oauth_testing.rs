@@ -99,7 +99,7 @@ impl Site {
         let root = RootKey::generate(&Random::system(), "a test").expect("root key").to_text();
         let issuer = start(fresh.database.clone(), config, &root, &clock).await;
         let (ada, token) = log_in(&issuer).await;
-        let cookie = format!("keyward_session={}", token.expose_secret());
+        let cookie = format!("keyward_session_8080={}", token.expose_secret());
         let csrf = csrf::of_session(&token);
         Self { router: issuer.router(), issuer, clock, ada, cookie, csrf, fresh, root }
     }

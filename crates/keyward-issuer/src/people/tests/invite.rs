@@ -18,7 +18,7 @@ async fn a_link_makes_an_account_once() {
         let fields = [("email", "Ada@Example.com"), ("password", PASSWORD), ("password_again", PASSWORD)];
         let made = browser.submit(&link, &fields).await;
         assert_eq!((made.status, made.header("location")), (StatusCode::SEE_OTHER, "/account"), "{}", made.body);
-        assert!(browser.cookies.contains_key("keyward_session"));
+        assert!(browser.cookies.contains_key("keyward_session_8080"));
 
         let users = site.issuer.list_users().await.expect("users");
         assert_eq!(users.len(), 1);

@@ -25,7 +25,7 @@ async fn cookies_follow_the_scheme() {
         site.member(ADA).await;
         let answer = site.log_in(ADA, PASSWORD).await;
         let cookie = answer.header("set-cookie");
-        assert!(cookie.starts_with("keyward_session=kwb_") && !cookie.contains("Secure"), "{cookie}");
+        assert!(cookie.starts_with("keyward_session_8080=kwb_") && !cookie.contains("Secure"), "{cookie}");
     })
     .await;
 }
@@ -34,26 +34,53 @@ async fn cookies_follow_the_scheme() {
 async fn a_session_is_never_one_that_was_there_before() {
     on_each_database(async |site: Site| {
         let mut browser = site.member(ADA).await;
-        let first = browser.cookies["keyward_session"].clone();
+        let first = browser.cookies["keyward_session_8080"].clone();
         // Somebody else's session in the browser does not survive the login.
         browser.get("/login?again=1").await;
         browser.submit("/login", &[("email", ADA), ("password", PASSWORD)]).await;
-        let second = browser.cookies["keyward_session"].clone();
+        let second = browser.cookies["keyward_session_8080"].clone();
         assert_ne!(first, second);
         assert!(site.is_logged_in(&mut browser).await);
-        browser.cookies.insert("keyward_session".to_owned(), first);
+        browser.cookies.insert("keyward_session_8080".to_owned(), first);
         assert!(!site.is_logged_in(&mut browser).await, "the one before has ended");
 
         // A value planted before the login stays worthless after it.
         let planted = "kwb_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned();
         let mut victim = site.browser();
-        victim.cookies.insert("keyward_session".to_owned(), planted.clone());
+        victim.cookies.insert("keyward_session_8080".to_owned(), planted.clone());
         victim.get("/login").await;
         victim.submit("/login", &[("email", ADA), ("password", PASSWORD)]).await;
-        assert_ne!(victim.cookies["keyward_session"], planted);
+        assert_ne!(victim.cookies["keyward_session_8080"], planted);
         let mut attacker = site.browser();
-        attacker.cookies.insert("keyward_session".to_owned(), planted);
+        attacker.cookies.insert("keyward_session_8080".to_owned(), planted);
         assert!(!site.is_logged_in(&mut attacker).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn two_at_different_ports_of_a_host_leave_each_others_sessions_alone() {
+    on_each_database_at("http://127.0.0.1:8080", async |here: Site| {
+        on_each_database_at("http://127.0.0.1:8081", async |there: Site| {
+            let mut browser = here.member(ADA).await;
+            there.member(ADA).await;
+            // One browser: it sends the cookies of a host to all of its ports.
+            let mut over_there = there.browser();
+            over_there.cookies = browser.cookies.clone();
+            assert!(!there.is_logged_in(&mut over_there).await);
+            over_there.get("/login").await;
+            over_there.submit("/login", &[("email", ADA), ("password", PASSWORD)]).await;
+            assert!(there.is_logged_in(&mut over_there).await);
+            browser.cookies = over_there.cookies;
+            assert!(here.is_logged_in(&mut browser).await);
+            let csrf = here.csrf(&browser).await;
+            browser.post("/logout", &[("csrf", &csrf)]).await;
+            assert!(!here.is_logged_in(&mut browser).await);
+            let mut over_there = there.browser();
+            over_there.cookies = browser.cookies;
+            assert!(there.is_logged_in(&mut over_there).await, "a logout at one is none at the other");
+        })
+        .await;
     })
     .await;
 }
@@ -82,12 +109,12 @@ async fn sessions_end_by_idleness_and_by_age() {
 async fn logging_out_ends_the_session_itself() {
     on_each_database(async |site: Site| {
         let mut browser = site.member(ADA).await;
-        let token = browser.cookies["keyward_session"].clone();
+        let token = browser.cookies["keyward_session_8080"].clone();
         let csrf = site.csrf(&browser).await;
         let out = browser.post("/logout", &[("csrf", &csrf)]).await;
         assert_eq!((out.status, out.header("location")), (StatusCode::SEE_OTHER, "/login"));
-        assert!(!browser.cookies.contains_key("keyward_session"));
-        browser.cookies.insert("keyward_session".to_owned(), token);
+        assert!(!browser.cookies.contains_key("keyward_session_8080"));
+        browser.cookies.insert("keyward_session_8080".to_owned(), token);
         assert!(!site.is_logged_in(&mut browser).await);
     })
     .await;
