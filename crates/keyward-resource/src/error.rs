@@ -63,6 +63,9 @@ pub enum TokenError {
     /// A required claim is missing or not of its type.
     #[error("a required claim is missing or malformed")]
     Claims,
+    /// Its claims are not those of the issuer's access tokens.
+    #[error("the claims are not those of an access token of this issuer")]
+    Form,
     /// `aud` lacks this resource (RFC 9068 §4, RFC 8707).
     #[error("the token is for another resource")]
     Audience,
@@ -118,6 +121,7 @@ impl TokenError {
             | Self::Key
             | Self::Signature
             | Self::Claims
+            | Self::Form
             | Self::UnknownStatic => "The access token is not valid here.",
         }
     }

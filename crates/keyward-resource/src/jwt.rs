@@ -3,15 +3,18 @@
 
 mod algorithm;
 mod claims;
+mod further;
 mod header;
 
 pub use algorithm::Algorithm;
 pub(crate) use claims::Claims;
+pub(crate) use further::FurtherClaims;
 pub use header::TypeRule;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::claim_map::ClaimMap;
 use crate::error::TokenError;
 use crate::jwks::Key;
 use header::Header;
@@ -30,7 +33,8 @@ pub(crate) struct UnverifiedJwt<'a> {
 }
 
 /// A token whose signature was verified with a key of its issuer.
-pub(crate) struct VerifiedJwt {
+pub(crate) struct VerifiedJwt<'a> {
+    payload: &'a str,
     claims: Claims,
 }
 
@@ -72,18 +76,24 @@ impl<'a> UnverifiedJwt<'a> {
     }
 
     /// Checks the signature. `key` serves one algorithm only, and it must be the header's.
-    pub(crate) fn verify(self, key: &Key) -> Result<VerifiedJwt, TokenError> {
+    pub(crate) fn verify(self, key: &Key) -> Result<VerifiedJwt<'a>, TokenError> {
         if key.algorithm() != self.header.algorithm {
             return Err(TokenError::Key);
         }
         let mut buffer = [0; MAX_SIGNATURE_BYTES];
         let length = URL_SAFE_NO_PAD.decode_slice(self.signature, &mut buffer).map_err(|_| TokenError::Malformed)?;
         key.verify(self.signing_input.as_bytes(), &buffer[..length])?;
-        Ok(VerifiedJwt { claims: self.claims })
+        let payload = self.signing_input.split_once('.').map_or("", |(_, payload)| payload);
+        Ok(VerifiedJwt { payload, claims: self.claims })
     }
 }
 
-impl VerifiedJwt {
+impl VerifiedJwt<'_> {
+    /// The claims that `map` wants beyond those that every token is read for.
+    pub(crate) fn further(&self, map: &ClaimMap) -> Result<FurtherClaims, TokenError> {
+        if map.wants_any() { FurtherClaims::parse(&decode(self.payload)?, map) } else { Ok(FurtherClaims::default()) }
+    }
+
     /// What the issuer said.
     pub(crate) fn into_claims(self) -> Claims {
         self.claims

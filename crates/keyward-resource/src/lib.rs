@@ -22,9 +22,12 @@
 //!
 //! A server of one's own is protected with [`layer`].
 
+mod accounts;
+mod audience;
 mod bearer;
 mod cache;
 mod challenge;
+mod claim_map;
 mod error;
 mod json;
 mod jwks;
@@ -37,7 +40,10 @@ mod revocations;
 mod testing;
 mod verify;
 
+pub use accounts::Accounts;
+pub use audience::{AudienceRule, ListedAudience};
 pub use bearer::{BearerToken, bearer_from};
+pub use claim_map::{ClaimMap, ClaimPath, EmailRule, InvalidClaimPath, NamedClaim, TokenForm};
 pub use error::{RequestError, TokenError};
 pub use jwks::{InvalidKeySet, KeySet, KeySource, RemoteKeys, RemoteKeysConfig};
 pub use jwt::{Algorithm, TypeRule};

@@ -1,5 +1,6 @@
 //! The verifier: from a token to a principal.
 
+mod issuer;
 mod jwt;
 mod static_token;
 
@@ -10,29 +11,14 @@ use std::time::Duration;
 use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::scope::ScopeHierarchy;
 
+use crate::accounts::Accounts;
 use crate::cache::{Accepted, Generation, Refused, Slot, TokenCache};
 use crate::error::TokenError;
-use crate::jwks::KeySource;
-use crate::jwt::{Algorithm, TypeRule};
 use crate::metadata::ProtectedResource;
 use crate::principal::Principal;
 use crate::revocations::Revocations;
+pub use issuer::TrustedIssuer;
 pub use static_token::{STATIC_ISSUER, StaticToken, StaticTokens};
-
-/// An issuer whose access tokens are accepted.
-#[derive(Clone, Debug)]
-pub struct TrustedIssuer {
-    /// Its identifier, to the letter (RFC 8414 §2).
-    pub issuer: Arc<str>,
-    /// The algorithms that are accepted from it; its keys narrow this further.
-    pub algorithms: Vec<Algorithm>,
-    /// Its keys.
-    pub keys: KeySource,
-    /// What its tokens' `typ` must be.
-    pub type_rule: TypeRule,
-    /// Whether it is our own: only then `grant_id` in its tokens is one of our grants, and our revocations apply.
-    pub own: bool,
-}
 
 /// What a [`Verifier`] goes by.
 #[derive(Debug)]
@@ -41,6 +27,8 @@ pub struct VerifierConfig {
     pub issuers: Vec<TrustedIssuer>,
     /// Development tokens.
     pub static_tokens: StaticTokens,
+    /// Accounts here, for issuers with [`TrustedIssuer::accounts_by_email`].
+    pub accounts: Accounts,
     /// What was ended early.
     pub revocations: Revocations,
     /// Which scope includes which.
@@ -64,6 +52,7 @@ impl Default for VerifierConfig {
         Self {
             issuers: Vec::new(),
             static_tokens: StaticTokens::default(),
+            accounts: Accounts::default(),
             revocations: Revocations::default(),
             hierarchy: ScopeHierarchy::default(),
             leeway: Duration::from_secs(5),
@@ -169,7 +158,10 @@ impl Verifier {
     fn generation(&self) -> Generation {
         let keys: u64 = self.config.issuers.iter().map(|issuer| issuer.keys.version()).sum();
         Generation {
-            rules: self.invalidations.load(Ordering::Acquire) + self.config.static_tokens.version() + keys,
+            rules: self.invalidations.load(Ordering::Acquire)
+                + self.config.static_tokens.version()
+                + self.config.accounts.version()
+                + keys,
             revocations: self.config.revocations.version(),
         }
     }

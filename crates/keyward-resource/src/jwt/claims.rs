@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use keyward_core::clock::Timestamp;
 use keyward_core::resource::ResourceUri;
-use keyward_core::scope::ScopeSet;
 use serde::Deserialize;
 use serde::de::{self, Deserializer, Visitor};
 
+use super::header::Presence;
+use crate::audience::AudienceRule;
 use crate::error::TokenError;
 use crate::json::object;
 
@@ -27,6 +28,12 @@ pub(crate) struct Claims {
     scope: Option<OneOrMany>,
     scp: Option<OneOrMany>,
     pub(crate) email: Option<String>,
+    #[serde(default)]
+    email_verified: Verified,
+    #[serde(default)]
+    at_hash: Presence,
+    #[serde(default)]
+    events: Presence,
     pub(crate) grant_id: Option<String>,
 }
 
@@ -53,10 +60,20 @@ impl Claims {
         if claims.sub.is_empty() { Err(TokenError::Claims) } else { Ok(claims) }
     }
 
-    /// `aud` holds `resource`, to the letter (RFC 9068 §4).
-    pub(crate) fn check_audience(&self, resource: &ResourceUri) -> Result<(), TokenError> {
-        let meant = self.aud.as_slice().iter().any(|audience| audience == resource.as_str());
-        if meant { Ok(()) } else { Err(TokenError::Audience) }
+    /// `aud` holds `resource`, or what stands for it by `rule` (RFC 9068 §4).
+    pub(crate) fn check_audience(&self, rule: &AudienceRule, resource: &ResourceUri) -> Result<(), TokenError> {
+        if rule.accepts(self.aud.as_slice(), resource) { Ok(()) } else { Err(TokenError::Audience) }
+    }
+
+    /// Whether it is no access token but another thing that issuers sign with the same keys: an ID token (`at_hash`, OpenID
+    /// Connect Core §3.1.3.6) or a security event such as a logout (`events`, RFC 8417 §2.2).
+    pub(crate) fn is_other_statement(&self) -> bool {
+        self.at_hash.0 || self.events.0
+    }
+
+    /// `email_verified` (OpenID Connect Core §5.1).
+    pub(crate) fn email_is_verified(&self) -> bool {
+        self.email_verified.0
     }
 
     /// `exp`, `nbf` and `iat` (RFC 7519 §4.1.4-6), each with `leeway` for clocks that differ.
@@ -73,15 +90,37 @@ impl Claims {
         self.exp.0
     }
 
-    /// `scope` (RFC 8693 §4.2), or what other issuers have in its place. What is no scope grants nothing.
-    pub(crate) fn scopes(&self) -> ScopeSet {
+    /// The names in `scope` (RFC 8693 §4.2), or in what other issuers have in its place.
+    pub(crate) fn scopes(&self) -> impl Iterator<Item = &str> {
         let lists = self.scope.as_ref().or(self.scp.as_ref()).map_or(&[][..], OneOrMany::as_slice);
-        lists.iter().flat_map(|list| list.split(' ')).filter_map(|scope| scope.parse().ok()).collect()
+        lists.iter().flat_map(|list| list.split(' '))
     }
 
     /// `client_id` (RFC 8693 §4.3), or `azp` (OpenID Connect Core §2).
     pub(crate) fn take_client_id(&mut self) -> Option<String> {
         self.client_id.take().or_else(|| self.azp.take())
+    }
+}
+
+/// Whether an e-mail is verified: issuers write a boolean, some a text. All else means no.
+#[derive(Default)]
+struct Verified(bool);
+
+impl<'de> Deserialize<'de> for Verified {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Written {
+            Boolean(bool),
+            Text(String),
+            Other(de::IgnoredAny),
+        }
+
+        Ok(Self(match Written::deserialize(deserializer)? {
+            Written::Boolean(verified) => verified,
+            Written::Text(text) => text == "true",
+            Written::Other(_) => false,
+        }))
     }
 }
 

@@ -47,7 +47,7 @@ struct Members {
 
 /// Whether a member is there at all, even with `null`.
 #[derive(Default)]
-struct Presence(bool);
+pub(super) struct Presence(pub(super) bool);
 
 impl<'de> Deserialize<'de> for Presence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

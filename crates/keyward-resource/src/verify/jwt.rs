@@ -18,7 +18,8 @@ pub(super) async fn verify(
 ) -> Result<Principal, TokenError> {
     let unverified = UnverifiedJwt::parse(token)?;
     let named = |issuer: &&super::TrustedIssuer| *issuer.issuer == *unverified.issuer();
-    let issuer = config.issuers.iter().find(named).ok_or(TokenError::Issuer)?;
+    let issuer = config.issuers.iter().find(named).filter(|issuer| issuer.serves(resource.resource().as_str()));
+    let issuer = issuer.ok_or(TokenError::Issuer)?;
     if !issuer.algorithms.contains(&unverified.algorithm()) {
         return Err(TokenError::Algorithm);
     }
@@ -27,10 +28,21 @@ pub(super) async fn verify(
     }
     let (kid, algorithm) = (unverified.key_id().map(str::to_owned), unverified.algorithm());
     let verified = issuer.keys.with_key(kid.as_deref(), algorithm, |key| unverified.verify(key)).await?;
+    let further = verified.further(&issuer.claims)?;
     let mut claims = verified.into_claims();
-    claims.check_audience(resource.resource())?;
+    if !issuer.own && claims.is_other_statement() {
+        return Err(TokenError::Type);
+    }
+    claims.check_audience(&issuer.audience, resource.resource())?;
     claims.check_times(now, config.leeway)?;
-    let scopes = claims.scopes();
+    issuer.claims.check_form(&further)?;
+    let scopes = issuer.claims.scopes_of(&claims, &further);
+    let email = issuer.claims.email_of(&mut claims, &further);
+    let user_id = if issuer.own {
+        claims.sub.parse().ok()
+    } else {
+        email.as_deref().filter(|_| issuer.accounts_by_email).and_then(|email| config.accounts.find(email))
+    };
     Ok(Principal {
         issuer: Arc::clone(&issuer.issuer),
         client_id: claims.take_client_id(),
@@ -39,10 +51,10 @@ pub(super) async fn verify(
         expires_at: claims.expires_at(),
         kind: TokenKind::Jwt,
         grant_id: claims.grant_id.filter(|_| issuer.own).and_then(|id| id.parse().ok()),
-        user_id: if issuer.own { claims.sub.parse().ok() } else { None },
+        user_id,
         token_id: claims.jti,
         subject: claims.sub,
-        email: claims.email,
+        email,
         name: None,
     })
 }

@@ -4,9 +4,12 @@ use keyward_core::resource::ResourceUri;
 
 use super::*;
 use crate::ProtectedResourceConfig;
+use crate::jwks::KeySource;
+use crate::jwt::{Algorithm, TypeRule};
 use crate::testing::{ISSUER, NOW, RESOURCE, Signer, key_set};
 
 mod caching;
+mod elsewhere;
 mod static_tokens;
 mod tokens;
 mod vectors;
@@ -20,13 +23,8 @@ fn protected(resource: &str) -> ProtectedResource {
 
 fn issuer(name: &str, signers: &[&Signer]) -> TrustedIssuer {
     let jwks: Vec<_> = signers.iter().map(|signer| signer.jwk()).collect();
-    TrustedIssuer {
-        issuer: name.into(),
-        algorithms: Algorithm::ALL.to_vec(),
-        keys: KeySource::Local(Arc::new(ArcSwap::from_pointee(key_set(&jwks)))),
-        type_rule: TypeRule::Required,
-        own: true,
-    }
+    let keys = KeySource::Local(Arc::new(ArcSwap::from_pointee(key_set(&jwks))));
+    TrustedIssuer { algorithms: Algorithm::ALL.to_vec(), ..TrustedIssuer::own(name, keys) }
 }
 
 struct World {

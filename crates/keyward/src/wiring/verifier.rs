@@ -27,13 +27,8 @@ pub(crate) struct Live {
 
 /// A verifier that takes the embedded issuer's tokens and those of `[[trusted_issuers]]`.
 pub(crate) fn verifier(config: &Config, layout: &Layout, live: &Live, clock: &Clock) -> anyhow::Result<Verifier> {
-    let mut issuers = vec![TrustedIssuer {
-        issuer: layout.public_url.as_str().into(),
-        algorithms: vec![Algorithm::Es256],
-        keys: KeySource::Local(Arc::clone(&live.own_keys)),
-        type_rule: TypeRule::Required,
-        own: true,
-    }];
+    let own_keys = KeySource::Local(Arc::clone(&live.own_keys));
+    let mut issuers = vec![TrustedIssuer::own(&layout.public_url, own_keys)];
     for trusted in &config.trusted_issuers {
         let url = Url::parse(&trusted.jwks_uri.0.to_text())?;
         // The operator names these addresses; one inside the own network is as good as any.
@@ -41,12 +36,11 @@ pub(crate) fn verifier(config: &Config, layout: &Layout, live: &Live, clock: &Cl
             ClientConfig { guard: Guard::Any, ports: Ports::Any, ..ClientConfig::default() },
             TlsConnector::system(),
         );
+        let keys = KeySource::Remote(RemoteKeys::new(RemoteKeysConfig::of(url), client, clock.clone()));
         issuers.push(TrustedIssuer {
-            issuer: trusted.issuer.0.to_text().into(),
             algorithms: trusted.algorithms.iter().map(algorithm).collect(),
-            keys: KeySource::Remote(RemoteKeys::new(RemoteKeysConfig::of(url), client, clock.clone())),
             type_rule: if trusted.require_typ { TypeRule::Required } else { TypeRule::Tolerant },
-            own: false,
+            ..TrustedIssuer::of(&trusted.issuer.0.to_text(), keys)
         });
     }
     let config = VerifierConfig {

@@ -154,8 +154,8 @@ async fn very_long_tokens_are_not_read() {
 
 #[test]
 fn no_text_for_callers_tells_forgers_which_check_failed() {
-    use TokenError::{Algorithm, Claims, Critical, Key, Malformed, Signature, Type, UnknownStatic};
-    let texts =
-        [Malformed, Algorithm, Critical, Type, Key, Signature, Claims, UnknownStatic].map(TokenError::description);
+    use TokenError::{Algorithm, Claims, Critical, Form, Key, Malformed, Signature, Type, UnknownStatic};
+    let texts = [Malformed, Algorithm, Critical, Type, Key, Signature, Claims, Form, UnknownStatic]
+        .map(TokenError::description);
     assert!(texts.iter().all(|text| *text == texts[0]), "{texts:?}");
 }
