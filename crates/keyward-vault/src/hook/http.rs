@@ -18,6 +18,10 @@ pub(super) async fn run(
     facts: &str,
     secret: Option<&Secret>,
 ) -> Result<Secret, HookError> {
+    let body = match secret {
+        Some(current) => with_current(facts, current.expose_text().ok_or(HookError::NotText)?),
+        None => Zeroizing::new(facts.as_bytes().to_vec()),
+    };
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if let Some(source) = authorization {
@@ -27,10 +31,6 @@ pub(super) async fn run(
         value.set_sensitive(true);
         headers.insert(AUTHORIZATION, value);
     }
-    let body = match secret.and_then(Secret::expose_text) {
-        Some(current) => with_current(facts, current),
-        None => Zeroizing::new(facts.as_bytes().to_vec()),
-    };
     let answer = client.send(Method::POST, url, headers, Bytes::from_owner(body)).await?;
     if !answer.status.is_success() {
         return Err(HookError::Status(answer.status));

@@ -76,6 +76,12 @@ pub enum HookError {
     /// Its authorization is no value of a header.
     #[error("its authorization cannot stand in a header")]
     BadAuthorization,
+    /// The current value cannot go into JSON.
+    #[error(
+        "the token's current value is not UTF-8 text, which is all that JSON carries: nothing was sent. Use hook.command, or \
+         leave out give_current"
+    )]
+    NotText,
     /// It could not be called.
     #[error("it cannot be called: {0}")]
     Outbound(#[from] OutboundError),

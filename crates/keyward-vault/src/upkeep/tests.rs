@@ -193,6 +193,23 @@ async fn what_a_hook_may_not_give_is_told_and_not_stored() {
 }
 
 #[tokio::test]
+async fn a_value_that_json_cannot_carry_is_not_left_out() {
+    for ground in grounds().await {
+        let vault = ground.vault().await;
+        let bytes = crate::NewToken::new(keyward_core::secret::Secret::new(b"\xff\0".to_vec())).expect("a value");
+        vault.put(&name("coda/key"), &bytes, Expected::Absent).await.expect("put");
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("an address")).parse().expect("a URL");
+        let hook = Hook { kind: HookKind::Http { url, authorization: None }, timeout: LONG };
+        let rule = RotationRule { hook, gives_current: true, ..Program::new("").rule() };
+        let refused = vault.rotate_by_hook(&runner(), &rule).await.expect_err("no text").to_string();
+        assert!(refused.contains("is not UTF-8 text"), "{refused}");
+        let called = tokio::time::timeout(Duration::ZERO, listener.accept()).await;
+        assert!(called.is_err(), "nothing was sent");
+    }
+}
+
+#[tokio::test]
 async fn several_processes_rotate_once() {
     for ground in grounds().await {
         let program = Program::new("echo x >> calls; sleep 0.3; echo new");
