@@ -131,7 +131,7 @@ pub(crate) fn serve(
         let audit_keeper = Arc::clone(&audit_keeper);
         async move { audit_keeper.run().await }
     });
-    runtime.spawn(wiring::upkeep::upkeep(loaded, &rooms.cabinet.vault)?.run());
+    let mut upkeep = runtime.spawn(wiring::upkeep::upkeep(loaded, &rooms.cabinet.vault)?.run(stop.clone()));
     let gateway = Gateway::new(
         gateway::config(&loaded.config, &layout, &rooms.connections)?,
         verifier,
@@ -178,6 +178,11 @@ pub(crate) fn serve(
     let ended = threads.into_iter().map(std::thread::JoinHandle::join).filter(Result::is_err).count();
     runtime.block_on(rooms.connections.settle(SETTLING));
     runtime.block_on(async {
+        if tokio::time::timeout(SETTLING, &mut upkeep).await.is_err() {
+            upkeep.abort();
+            // By its end it has said what it leaves undone.
+            let _ = upkeep.await;
+        }
         // Opening the key is recorded, too, and the last record is that Keyward has stopped.
         audit_keeper.prepare().await;
         record(&rooms, Action::Stop);

@@ -1,12 +1,15 @@
 //! What is done for tokens while nobody asks: rotation by hooks, reminders, the end of earlier versions. Each once, however
 //! many processes share the database.
 
+mod keep;
 mod remind;
 mod rotate;
 #[cfg(test)]
 mod tests;
 
 use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 pub use remind::Reminders;
 pub use rotate::{RotationError, RotationRule};
@@ -36,12 +39,16 @@ pub struct Upkeep {
 }
 
 impl Upkeep {
-    /// Looks again and again, for as long as it is polled.
-    pub async fn run(self) {
+    /// Looks again and again until `stop`; a look under way is finished. Whoever stops polling before loses what a hook has
+    /// given and the store has not taken yet, which is said.
+    pub async fn run(self, stop: CancellationToken) {
         let mut look = tokio::time::interval(EVERY);
         look.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         for number in 0_u64.. {
-            look.tick().await;
+            tokio::select! {
+                _ = look.tick() => {}
+                () = stop.cancelled() => return,
+            }
             self.look(number % REMINDERS_EVERY == 0).await;
         }
     }

@@ -1,7 +1,8 @@
 //! Rotation by a hook: the hook gives a new value, the store keeps it, and only then does anybody use it.
 //!
 //! A kill at any point leaves the old version current or the new one, never none: the store changes in one transaction.
-//! What a hook had issued just before a kill is lost, and the next run asks for another.
+//! What a hook had issued just before a kill is lost, and the next run asks for another; what it had issued just before the
+//! store went down is held on to.
 
 use std::time::Duration;
 
@@ -78,6 +79,17 @@ pub enum RotationError {
         /// Why.
         cause: CheckError,
     },
+    /// The service may have a value by now that nobody knows.
+    #[error(
+        "the rotation hook of token {name} gave a new value, and it was not stored: {cause}. The service may take nothing else \
+         by now: look there, make a value, and put it in with `keyward token set`"
+    )]
+    NotStored {
+        /// The token.
+        name: TokenName,
+        /// Why.
+        cause: VaultError,
+    },
     /// The cabinet failed.
     #[error(transparent)]
     Vault(#[from] VaultError),
@@ -111,6 +123,9 @@ impl Vault {
         if !rule.is_due(&entry, now) || failures.retry_at.is_some_and(|at| now < at) {
             return Ok(false);
         }
+        // A database that takes no writes is known before the hook makes a value that it could not take either.
+        let ready = token_upkeep::set_failures(self.database(), service, key, failures).await;
+        ready.map_err(VaultError::from)?;
         let done = self.ask_and_store(runner, rule).await;
         let next = match &done {
             Ok(_) => Failures::default(),
@@ -121,14 +136,17 @@ impl Vault {
             }
         };
         if next != failures {
-            token_upkeep::set_failures(self.database(), service, key, next).await.map_err(VaultError::from)?;
+            let noted = token_upkeep::set_failures(self.database(), service, key, next).await;
+            if let Err(error) = noted {
+                tracing::warn!(token = %rule.token, %error, "it is not noted when this rotation is due again");
+            }
         }
         done.map(|_| true)
     }
 
     async fn ask_and_store(&self, runner: &HookRunner, rule: &RotationRule) -> Result<i64, RotationError> {
         match self.new_value(runner, rule).await {
-            Ok((new, current)) => Ok(self.rotate(&rule.token, &new, current).await?),
+            Ok((new, current)) => self.keep(&rule.token, &new, current).await,
             Err(error) => {
                 self.note(Action::TokenRotate, &rule.token, Err(error.to_string()));
                 Err(error)

@@ -192,6 +192,85 @@ async fn what_a_hook_may_not_give_is_told_and_not_stored() {
     }
 }
 
+/// A hook that says that it was asked, and gives its value when it may.
+const HELD: &str = "echo x >> calls; while ! test -e go; do sleep 0.01; done; echo a-secret";
+
+impl Program {
+    fn go(&self) {
+        std::fs::write(self.0.path().join("go"), "").expect("written");
+    }
+
+    async fn asked(&self) {
+        while self.calls() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+/// Rotates by this hook; the store goes away while that works.
+async fn rotated_without_a_store(
+    ground: &Ground,
+    program: &Program,
+) -> tokio::task::JoinHandle<Result<i64, RotationError>> {
+    let (vault, rule) = (ground.vault().await, program.rule());
+    let rotation = tokio::spawn(async move { vault.rotate_by_hook(&runner(), &rule).await });
+    program.asked().await;
+    ground.db.execute("ALTER TABLE tokens RENAME TO tokens_gone", &[]).await.expect("taken away");
+    program.go();
+    while told(ground, "token.rotate").await.is_empty() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    rotation
+}
+
+#[tokio::test]
+async fn what_a_hook_gave_is_held_on_to_while_the_store_is_away() {
+    for ground in grounds().await {
+        let program = Program::new(HELD);
+        put(&ground.vault().await, "old").await;
+        let rotation = rotated_without_a_store(&ground, &program).await;
+        ground.db.execute("ALTER TABLE tokens_gone RENAME TO tokens", &[]).await.expect("brought back");
+        assert_eq!(rotation.await.expect("joined").expect("rotated"), 2);
+        assert_eq!(current(&ground.vault().await).await, ("a-secret".to_owned(), 2));
+        assert_eq!(program.calls(), 1, "nobody was asked for another");
+        let records = told(&ground, "token.rotate").await;
+        assert_eq!(records.last().map(String::as_str), Some(r#"ok {"version":2}"#), "{records:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_is_lost_is_told_of_and_not_told() {
+    for ground in grounds().await {
+        // Keyward stops while it waits for the store.
+        let program = Program::new(HELD);
+        put(&ground.vault().await, "old").await;
+        let rotation = rotated_without_a_store(&ground, &program).await;
+        rotation.abort();
+        assert!(rotation.await.expect_err("stopped").is_cancelled());
+        ground.db.execute("ALTER TABLE tokens_gone RENAME TO tokens", &[]).await.expect("brought back");
+        let lost = "failed {\"reason\":\"the hook gave a new value, which is not stored; the service may take nothing else by \
+                    now: Keyward was stopped";
+        let records = told(&ground, "token.rotate").await;
+        assert!(records.last().is_some_and(|record| record.starts_with(lost)), "{records:?}");
+        // Somebody puts in another meanwhile: that one stays.
+        let program = Program::new(HELD);
+        let (vault, rule) = (ground.vault().await, program.rule());
+        let rotation = tokio::spawn(async move { vault.rotate_by_hook(&runner(), &rule).await });
+        program.asked().await;
+        ground.vault().await.put(&name("coda/key"), &token("by hand"), Expected::Anything).await.expect("put");
+        program.go();
+        let refused = rotation.await.expect("joined").expect_err("another is there");
+        assert!(matches!(&refused, RotationError::NotStored { .. }), "{refused}");
+        assert_eq!(current(&ground.vault().await).await, ("by hand".to_owned(), 2));
+        let records = told(&ground, "token.rotate").await;
+        assert!(
+            records.last().is_some_and(|record| record.contains("the service may take nothing else")),
+            "{records:?}"
+        );
+        assert!(!format!("{records:?} {refused}").contains("a-secret"));
+    }
+}
+
 #[tokio::test]
 async fn a_value_that_json_cannot_carry_is_not_left_out() {
     for ground in grounds().await {
