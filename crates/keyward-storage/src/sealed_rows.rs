@@ -56,6 +56,13 @@ pub enum SealedPlace {
         /// The version.
         version: i64,
     },
+    /// The secret of a registration at another authorization server.
+    UpstreamClient {
+        /// The registration.
+        id: Uuid,
+        /// The authorization server, which is shown the secret.
+        issuer: String,
+    },
     /// A column of another room's table.
     Column {
         /// The table.
@@ -150,13 +157,13 @@ pub const TABLES: &[SealedTable] = &[
     SealedTable {
         name: "upstream_clients",
         key_column: "key_id",
-        walk: "SELECT sealed, iv, auth_tag, key_id, id FROM upstream_clients
+        walk: "SELECT sealed, iv, auth_tag, key_id, id, issuer FROM upstream_clients
             WHERE key_id <> $1 AND id > $2 ORDER BY id LIMIT $3",
         reseal: "UPDATE upstream_clients SET sealed = $1, iv = $2, auth_tag = $3, key_id = $4
             WHERE key_id = $5 AND iv = $6 AND auth_tag = $7 AND id = $8",
         count: "SELECT key_id, count(*) FROM upstream_clients GROUP BY key_id",
         first: || vec![Uuid::nil().into()],
-        place: |row, _| by_id(row, "upstream_clients", "client_secret"),
+        place: |row, at| Ok(SealedPlace::UpstreamClient { id: row.get(4)?, issuer: row.get(at)? }),
     },
     SealedTable {
         name: "upstream_authorizations",
@@ -167,13 +174,12 @@ pub const TABLES: &[SealedTable] = &[
             WHERE key_id = $5 AND iv = $6 AND auth_tag = $7 AND id = $8",
         count: "SELECT key_id, count(*) FROM upstream_authorizations GROUP BY key_id",
         first: || vec![Uuid::nil().into()],
-        place: |row, _| by_id(row, "upstream_authorizations", "code_verifier"),
+        place: |row, _| {
+            let row = row.get::<Uuid>(4)?.to_string();
+            Ok(SealedPlace::Column { table: "upstream_authorizations", column: "code_verifier", row })
+        },
     },
 ];
-
-fn by_id(row: &Row, table: &'static str, column: &'static str) -> Result<SealedPlace, StorageError> {
-    Ok(SealedPlace::Column { table, column, row: row.get::<Uuid>(4)?.to_string() })
-}
 
 fn token(row: &Row, at: usize, is_earlier: bool) -> Result<SealedPlace, StorageError> {
     Ok(SealedPlace::Token {

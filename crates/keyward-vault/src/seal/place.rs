@@ -58,6 +58,11 @@ impl Place {
         Self { owner: Some(owner), version, ..Self::column("upstream_grants", "tokens", &row) }
     }
 
+    /// The secret of a registration at another authorization server. The issuer counts, since it says who is shown it.
+    pub fn upstream_client(id: Uuid, issuer: &str) -> Self {
+        Self::column("upstream_clients", "client_secret", &format!("{id} {issuer}"))
+    }
+
     /// Of a row that is walked over. `None` when it names an owner that Keyward never wrote.
     pub(crate) fn of_row(row: SealedPlace) -> Option<Self> {
         Some(match row {
@@ -69,6 +74,7 @@ impl Place {
             SealedPlace::UpstreamGrant { id, connection, owner, version } => {
                 Self::upstream_grant(id, &connection, owner, version)
             }
+            SealedPlace::UpstreamClient { id, issuer } => Self::upstream_client(id, &issuer),
             SealedPlace::Column { table, column, row } => Self::column(table, column, &row),
         })
     }

@@ -123,11 +123,21 @@ impl Inner {
             upstream_clients::delete(&self.db, row.id).await?;
             return Ok(None);
         }
-        self.open_client(row).await.map(Some)
+        let id = row.id;
+        match self.open_client(row).await {
+            Ok(client) => Ok(Some(client)),
+            // Sealed for another place, or damaged: nobody can ever use it, and another is had for the asking.
+            Err(error @ VaultError::CannotOpen { .. }) => {
+                tracing::warn!(issuer = %provider.issuer, %error, "a registration is forgotten, and made anew");
+                upstream_clients::delete(&self.db, id).await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn open_client(&self, row: UpstreamClient) -> Result<OwnClient, VaultError> {
-        let place = place(row.id);
+        let place = Place::upstream_client(row.id, &row.issuer);
         let key_id = row.sealed.key_id.clone();
         let sealed = Sealed::from_columns(row.sealed).ok_or_else(|| VaultError::cannot_open(&place, &key_id))?;
         let secret = self.vault.open_blob(&place, &sealed).await?;
@@ -177,7 +187,7 @@ impl Inner {
             redirect_uri,
             client_id: client.client_id.clone(),
             token_endpoint_auth_method: client.auth_method.as_str().to_owned(),
-            sealed: self.vault.seal_blob(&place(id), secret).await?.into_columns(),
+            sealed: self.vault.seal_blob(&Place::upstream_client(id, &provider.issuer), secret).await?.into_columns(),
             created_at: now,
             secret_expires_at,
         };
@@ -185,10 +195,6 @@ impl Inner {
         tracing::info!(connection = %connection.id(), issuer = %provider.issuer, "registered at the provider");
         Ok(OwnClient { registration: Some(id), ..client })
     }
-}
-
-fn place(id: uuid::Uuid) -> Place {
-    Place::column("upstream_clients", "client_secret", &id.to_string())
 }
 
 fn configured(connection: &Connection, provider: &Provider) -> Option<OwnClient> {

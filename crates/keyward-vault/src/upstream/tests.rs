@@ -459,6 +459,31 @@ async fn registers_itself_once_and_anew_when_forgotten() {
     }
 }
 
+/// Whoever may write to the database must not lead the secret that one provider gave to another.
+#[tokio::test]
+async fn a_registration_that_was_moved_to_another_issuer_does_not_open() {
+    for ground in grounds().await {
+        let (provider, other) = (StandIn::start().await, StandIn::start().await);
+        add_people(&ground.db).await;
+        let registering = |provider: &StandIn| ConnectionConfig { client: None, ..config(provider) };
+        let connections_here = connections(&ground, registering(&provider), ground.db.clone()).await;
+        connections_here.start(&id(), &ada()).await.expect("registered");
+        let issuer = Box::leak(format!("UPDATE upstream_clients SET issuer = '{}'", other.url).into_boxed_str());
+        ground.tamper(issuer).await;
+        let connections_there = connections(&ground, registering(&other), ground.db.clone()).await;
+        connections_there.start(&id(), &ada()).await.expect("registered");
+        assert_eq!(other.seen("/register").len(), 1, "the moved one was not taken");
+        let refused = ground.audited().await.into_iter().filter(|record| record.action == "token.open");
+        let details: Vec<String> = refused.filter_map(|record| record.detail).collect();
+        assert!(matches!(&details[..], [one] if one.contains("upstream_clients.client_secret")), "{details:?}");
+        // And its own is found by a rotation of the data key, under the same place.
+        let rotated = ground.vault().await.rotate_data_key(|_| ()).await.expect("rotated");
+        assert_eq!(rotated.unopened, Vec::<String>::new());
+        connections_there.start(&id(), &ada()).await.expect("started");
+        assert_eq!(other.seen("/register").len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn private_addresses_are_not_asked_unless_the_operator_says_so() {
     for ground in grounds().await {
