@@ -55,8 +55,14 @@ pub enum ProviderConfig {
     },
     /// Its metadata says (RFC 8414).
     Issuer(String),
-    /// The metadata of this protected resource names it (RFC 9728), as MCP's authorization specification has it.
-    Resource(Url),
+    /// The metadata of a protected resource names it (RFC 9728), as MCP's authorization specification has it.
+    Resource {
+        /// The resource.
+        resource: Url,
+        /// The one issuer that it may name. Whoever has a secret at the provider pins it: without, the resource decides who
+        /// is shown that secret.
+        issuer: Option<String>,
+    },
 }
 
 /// A client that the provider's operator has registered.

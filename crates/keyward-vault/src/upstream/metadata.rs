@@ -40,6 +40,17 @@ pub(crate) enum InvalidMetadata {
     /// A resource that names no authorization server.
     #[error("it names no authorization server")]
     NoServer,
+    /// A resource that names others than the pinned one.
+    #[error(
+        "it names {found} as its authorization server, and the configuration pins issuer = \"{pinned}\": nothing is sent \
+         to another"
+    )]
+    NotPinned {
+        /// Whom it names.
+        found: String,
+        /// Whom the configuration has.
+        pinned: String,
+    },
 }
 
 #[derive(Deserialize)]
@@ -88,8 +99,8 @@ impl ServerMetadata {
 pub(crate) struct ResourceMetadata {
     /// Its identifier, to the letter: the `resource` parameter (RFC 8707).
     pub(crate) resource: String,
-    /// The first of its authorization servers.
-    pub(crate) issuer: String,
+    /// Its authorization servers, at least one.
+    pub(crate) issuers: Vec<String>,
     pub(crate) scopes_supported: Vec<String>,
 }
 
@@ -108,11 +119,26 @@ impl ResourceMetadata {
         if !Url::parse(&document.resource).is_ok_and(|found| covers(&found, resource)) {
             return Err(InvalidMetadata::Foreign { found: shown(&document.resource) });
         }
-        let issuer = document.authorization_servers.unwrap_or_default().into_iter().next();
+        let issuers = document.authorization_servers.unwrap_or_default();
+        if issuers.is_empty() {
+            return Err(InvalidMetadata::NoServer);
+        }
         Ok(Self {
             resource: document.resource,
-            issuer: issuer.ok_or(InvalidMetadata::NoServer)?,
+            issuers,
             scopes_supported: document.scopes_supported.unwrap_or_default(),
+        })
+    }
+
+    /// The authorization server to go to: the pinned one, to the letter, or the first where none is.
+    pub(crate) fn issuer(&self, pinned: Option<&str>) -> Result<&str, InvalidMetadata> {
+        let Some(pinned) = pinned else {
+            return self.issuers.first().map(String::as_str).ok_or(InvalidMetadata::NoServer);
+        };
+        let named = self.issuers.iter().map(String::as_str).find(|named| *named == pinned);
+        named.ok_or_else(|| InvalidMetadata::NotPinned {
+            found: self.issuers.iter().take(3).map(|named| shown(named)).collect::<Vec<_>>().join(", "),
+            pinned: pinned.to_owned(),
         })
     }
 }

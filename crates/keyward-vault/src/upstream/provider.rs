@@ -110,16 +110,20 @@ impl Connection {
                 let server = self.server_metadata(issuer).await?;
                 Ok(Provider::of(issuer.clone(), server))
             }
-            ProviderConfig::Resource(resource) => self.discover_by_resource(resource).await,
+            ProviderConfig::Resource { resource, issuer } => {
+                self.discover_by_resource(resource, issuer.as_deref()).await
+            }
         }
     }
 
-    async fn discover_by_resource(&self, resource: &Url) -> Result<Provider, DiscoveryError> {
-        let (found, scopes) = self.resource_metadata(resource).await?;
-        let server = self.server_metadata(&found.issuer).await?;
+    async fn discover_by_resource(&self, resource: &Url, pinned: Option<&str>) -> Result<Provider, DiscoveryError> {
+        let (url, found, scopes) = self.resource_metadata(resource).await?;
+        let issuer = found.issuer(pinned).map(str::to_owned);
+        let issuer = issuer.map_err(|cause| DiscoveryError::Invalid { url, cause: cause.to_string() })?;
+        let server = self.server_metadata(&issuer).await?;
         if server.s256 != Some(true) {
             // MCP authorization, "Authorization Code Protection": a client must refuse.
-            return Err(DiscoveryError::Invalid { url: found.issuer, cause: InvalidMetadata::NoPkce.to_string() });
+            return Err(DiscoveryError::Invalid { url: issuer, cause: InvalidMetadata::NoPkce.to_string() });
         }
         let mut scopes = match scopes {
             Some(scopes) => scopes.split_ascii_whitespace().map(str::to_owned).collect(),
@@ -131,19 +135,25 @@ impl Connection {
         {
             scopes.push(offline.to_owned());
         }
-        Ok(Provider { resource: Some(found.resource), scopes, ..Provider::of(found.issuer, server) })
+        Ok(Provider { resource: Some(found.resource), scopes, ..Provider::of(issuer, server) })
     }
 
-    /// By the challenge of the resource where it has one, else at the well-known places.
-    async fn resource_metadata(&self, resource: &Url) -> Result<(ResourceMetadata, Option<String>), DiscoveryError> {
+    /// By the challenge of the resource where it has one, else at the well-known places. Gives where it was found, too, and
+    /// the scopes of the challenge.
+    async fn resource_metadata(
+        &self,
+        resource: &Url,
+    ) -> Result<(String, ResourceMetadata, Option<String>), DiscoveryError> {
         let (named, scopes) = self.challenged(resource).await?;
         let candidates = match named {
             Some(url) => vec![url],
             None => resource_documents(resource),
         };
         let (url, body) = self.first_document(candidates).await?;
-        let invalid = |cause: InvalidMetadata| DiscoveryError::Invalid { url: url.into(), cause: cause.to_string() };
-        Ok((ResourceMetadata::parse(&body, resource).map_err(invalid)?, scopes))
+        match ResourceMetadata::parse(&body, resource) {
+            Ok(found) => Ok((url.into(), found, scopes)),
+            Err(cause) => Err(DiscoveryError::Invalid { url: url.into(), cause: cause.to_string() }),
+        }
     }
 
     async fn challenged(&self, resource: &Url) -> Result<(Option<Url>, Option<String>), DiscoveryError> {

@@ -22,10 +22,13 @@ pub(crate) struct Connection {
     /// A provider whose addresses are known.
     #[serde(default)]
     pub(crate) preset: Option<Preset>,
-    /// The provider's issuer identifier, to the letter; its metadata is found by it.
+    /// The provider's issuer identifier, to the letter; its metadata is found by it. Beside `resource`: the only provider
+    /// that the resource's metadata may name, which a `client_secret` needs. Beside endpoints: what answers name the
+    /// provider by.
     #[serde(default)]
     pub(crate) issuer: Option<Text<IssuerUrl>>,
-    /// An MCP server that is protected by OAuth itself; its metadata names the provider.
+    /// An MCP server that is protected by OAuth itself; its metadata names the provider. Add `issuer` to
+    /// accept that one only.
     #[serde(default)]
     pub(crate) resource: Option<Text<UpstreamUrl>>,
     /// Where browsers are sent, at a provider without metadata.

@@ -279,6 +279,28 @@ fn infisical_needs_its_section() {
     );
 }
 
+fn connection_with(lines: &str) -> String {
+    mistakes(&format!("[[connections]]\nid = \"notes\"\n{lines}"), &[])
+}
+
+#[test]
+fn a_secret_is_not_left_to_the_metadata_of_a_resource() {
+    let resource = "resource = \"https://mcp.example.com/mcp\"\nclient_id = \"keyward\"\n";
+    let secret = "client_secret = \"env:SECRET\"\n";
+    let issuer = "issuer = \"https://login.example.com\"\n";
+    for good in [resource.to_owned(), format!("{resource}{issuer}"), format!("{resource}{issuer}{secret}")] {
+        assert_eq!(connection_with(&good), "no mistakes");
+    }
+    insta::assert_snapshot!(connection_with(&format!("{resource}{secret}")), @r#"
+    keyward.toml:5:17: the metadata of `resource` would decide who gets this secret: add `issuer`, the provider that has given it
+      5 | client_secret = "env:SECRET"
+        |                 ^^^^^^^^^^^^
+    1 mistake in the configuration
+    "#);
+    let both = connection_with(&format!("{resource}{issuer}preset = \"google\"\n"));
+    assert!(both.contains("different ways to say one thing"), "{both}");
+}
+
 fn server_with(credential: &str) -> String {
     format!(
         "[[servers]]\nid = \"coda\"\npath = \"/coda/mcp\"\nupstream = \"http://127.0.0.1:3000/mcp\"\n\

@@ -85,8 +85,11 @@ fn provider(connection: &Connection) -> anyhow::Result<ProviderConfig> {
             revocation_endpoint: None,
         }),
         (Some(Preset::Google), ..) => Ok(ProviderConfig::Issuer("https://accounts.google.com".to_owned())),
-        (None, Some(issuer), _) => Ok(ProviderConfig::Issuer(issuer.0.to_text())),
-        (None, None, Some(resource)) => Ok(ProviderConfig::Resource(url(resource))),
+        (None, issuer, Some(resource)) => Ok(ProviderConfig::Resource {
+            resource: url(resource),
+            issuer: issuer.as_ref().map(|issuer| issuer.0.to_text()),
+        }),
+        (None, Some(issuer), None) => Ok(ProviderConfig::Issuer(issuer.0.to_text())),
         (None, None, None) => anyhow::bail!("connection {}: no provider", connection.id.0),
     }
 }

@@ -104,8 +104,30 @@ fn a_resource_is_itself_or_lies_below() {
     ] {
         assert!(matches!(parse(bad), Err(InvalidMetadata::Foreign { .. })), "{bad}");
     }
-    let none = br#"{"resource":"https://rs.example/a/mcp"}"#;
-    assert_eq!(ResourceMetadata::parse(none, &url("https://rs.example/a/mcp")), Err(InvalidMetadata::NoServer));
+    for none in [
+        r#"{"resource":"https://rs.example/a/mcp"}"#,
+        r#"{"resource":"https://rs.example/a/mcp","authorization_servers":[]}"#,
+    ] {
+        let refused = ResourceMetadata::parse(none.as_bytes(), &url("https://rs.example/a/mcp"));
+        assert_eq!(refused, Err(InvalidMetadata::NoServer));
+    }
+}
+
+#[test]
+fn only_a_pinned_issuer_will_do() {
+    let named = |issuers: &[&str]| {
+        let document = serde_json::json!({ "resource": "https://rs.example/mcp", "authorization_servers": issuers });
+        ResourceMetadata::parse(document.to_string().as_bytes(), &url("https://rs.example/mcp")).expect("metadata")
+    };
+    let two = named(&["https://evil.example", "https://as.example"]);
+    assert_eq!(two.issuer(None), Ok("https://evil.example"));
+    assert_eq!(two.issuer(Some("https://as.example")), Ok("https://as.example"));
+    for other in
+        ["https://as.example/", "https://AS.example", "https://as.example:443", "https://as.example.evil.example"]
+    {
+        let refused = named(&[other]).issuer(Some("https://as.example")).map(str::to_owned).expect_err(other);
+        assert!(matches!(&refused, InvalidMetadata::NotPinned { found, .. } if found == other), "{refused}");
+    }
 }
 
 #[test]

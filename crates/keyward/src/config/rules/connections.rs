@@ -64,8 +64,8 @@ fn place(connection: &Connection) -> Option<String> {
     if connection.revocation_endpoint.is_some() && !has_endpoints {
         return Some("`revocation_endpoint` goes with `token_endpoint`; elsewhere metadata has it".to_owned());
     }
-    // With endpoints, an issuer is what answers name the provider by.
-    let by_issuer = connection.issuer.is_some() && !has_endpoints;
+    // With endpoints, an issuer is what answers name the provider by; with a resource, the one that it may name.
+    let by_issuer = connection.issuer.is_some() && !has_endpoints && connection.resource.is_none();
     let ways = [connection.preset.is_some(), connection.resource.is_some(), has_endpoints, by_issuer];
     match ways.into_iter().filter(|way| *way).count() {
         1 => None,
@@ -84,6 +84,10 @@ fn client(connection: &Connection) -> Option<(&'static str, String)> {
         if connection.client_secret.is_some() {
             return Some(("client_secret", "`client_secret` is nothing without `client_id`".to_owned()));
         }
+    }
+    if connection.client_secret.is_some() && connection.resource.is_some() && connection.issuer.is_none() {
+        let why = "the metadata of `resource` would decide who gets this secret: add `issuer`, the provider that has given it";
+        return Some(("client_secret", why.to_owned()));
     }
     let method = connection.token_endpoint_auth_method;
     match (method, connection.client_secret.is_some()) {
