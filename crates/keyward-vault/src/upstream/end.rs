@@ -54,7 +54,7 @@ impl Inner {
     /// Whether the provider has taken the grant back. Whatever stands in the way, the person's wish is carried out here.
     async fn give_back(&self, id: &ConnectionId, row: &UpstreamGrant) -> bool {
         let Some(connection) = self.connections.get(id) else { return false };
-        let provider = match connection.provider(self.now()).await {
+        let provider = match connection.provider(&self.clock).await {
             Ok(provider) if provider.issuer == row.issuer => provider,
             _ => return false,
         };

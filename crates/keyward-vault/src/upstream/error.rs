@@ -1,5 +1,7 @@
 //! What can go wrong: on the way of a browser, and on the way of a call.
 
+use std::sync::Arc;
+
 use keyward_core::id::{ConnectionId, InvalidConnectionId};
 use keyward_core::random::RandomFailed;
 use keyward_storage::StorageError;
@@ -47,7 +49,7 @@ pub enum ConnectError {
     NoCode,
     /// It cannot be found.
     #[error(transparent)]
-    Discovery(#[from] DiscoveryError),
+    Discovery(#[from] Arc<DiscoveryError>),
     /// Keyward is not known there.
     #[error(transparent)]
     Registration(#[from] RegistrationError),

@@ -69,7 +69,7 @@ impl Inner {
             return Err(ConnectError::OtherSession);
         }
         let asked_at = self.now();
-        let provider = connection.provider(asked_at).await?;
+        let provider = connection.provider(&self.clock).await?;
         // Between leaving and coming back the configuration may have changed.
         if provider.issuer != question.issuer {
             return Err(ConnectError::OtherIssuer);

@@ -2,7 +2,8 @@
 //! sealed, refreshes it, and puts the person's access token into their calls.
 //!
 //! Reading order: [`config`]; `start` and `finish`, the way of a browser there and back; `credential`, the way of a call;
-//! `refresh`; `end`. Below them `provider` finds out where things are, `client` as whom, `token_endpoint` asks.
+//! `refresh`; `end`. Below them `provider` finds out where things are and `known` remembers it, `client` as whom,
+//! `token_endpoint` asks.
 
 pub mod config;
 
@@ -20,6 +21,7 @@ mod cache;
 mod client;
 mod error;
 pub(crate) mod fuzzing;
+mod known;
 mod metadata;
 mod provider;
 mod schedule;
@@ -48,7 +50,7 @@ use tokio_util::task::TaskTracker;
 use crate::vault::Vault;
 use cache::{FRESH, GrantCache};
 use config::{ConnectionConfig, ConnectionsConfig};
-use provider::ProviderCache;
+use known::ProviderCache;
 
 pub use client::RegistrationError;
 pub use config::{AuthMethod, ConfiguredClient};

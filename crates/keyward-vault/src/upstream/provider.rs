@@ -1,14 +1,9 @@
 //! Finding a provider: by its endpoints, by its issuer's metadata, or from the resource that it protects.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
-use keyward_core::clock::Timestamp;
 use keyward_outbound::OutboundError;
-use tokio::sync::Mutex;
 use url::Url;
 
 use super::Connection;
@@ -17,8 +12,6 @@ use super::metadata::{
     self, InvalidMetadata, ResourceMetadata, ServerMetadata, endpoint, resource_documents, server_documents,
 };
 
-/// How long what was found is believed.
-const BELIEVED: Duration = Duration::from_secs(60 * 60);
 /// What an MCP server is asked with, to be told who protects it. No server does anything for it.
 const PING: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
 
@@ -41,10 +34,6 @@ pub(crate) struct Provider {
     /// What to ask for where the configuration says nothing.
     pub(crate) scopes: Vec<String>,
 }
-
-/// What was found, for as long as it is believed.
-#[derive(Default)]
-pub(super) struct ProviderCache(Mutex<Option<(Timestamp, Arc<Provider>)>>);
 
 /// A provider cannot be found.
 #[derive(Debug, thiserror::Error)]
@@ -75,22 +64,16 @@ pub enum DiscoveryError {
     },
 }
 
-impl Connection {
-    /// The provider, as found within the hour. Many at once look for it once.
-    pub(super) async fn provider(&self, now: Timestamp) -> Result<Arc<Provider>, DiscoveryError> {
-        let mut found = self.provider.0.lock().await;
-        if let Some((at, provider)) = &*found
-            && *at <= now
-            && now.since(*at) < BELIEVED
-        {
-            return Ok(Arc::clone(provider));
-        }
-        let provider = Arc::new(self.discover().await?);
-        *found = Some((now, Arc::clone(&provider)));
-        Ok(provider)
+impl DiscoveryError {
+    /// Whether nothing was heard of the provider, rather than something that is not believed.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Fetch { .. } | Self::Absent { .. })
     }
+}
 
-    async fn discover(&self) -> Result<Provider, DiscoveryError> {
+impl Connection {
+    /// Looks for the provider.
+    pub(super) async fn discover(&self) -> Result<Provider, DiscoveryError> {
         match &self.config.provider {
             ProviderConfig::Endpoints { issuer, authorization_endpoint, token_endpoint, revocation_endpoint } => {
                 Ok(Provider {

@@ -109,7 +109,7 @@ impl Inner {
         let Some(refresh_token) = old.refresh_token else {
             return Err(self.break_grant(connection, &row, BreakReason::Expired).await?);
         };
-        let provider = match connection.provider(self.now()).await {
+        let provider = match connection.provider(&self.clock).await {
             Ok(provider) => provider,
             Err(error) => return Err(self.note_failure(connection, &row, &error, false).await?),
         };

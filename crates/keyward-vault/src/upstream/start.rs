@@ -50,7 +50,7 @@ impl Connections {
 impl Inner {
     async fn start(&self, connection: &Connection, who: &Traveller) -> Result<(Url, String), ConnectError> {
         let now = self.now();
-        let provider = connection.provider(now).await?;
+        let provider = connection.provider(&self.clock).await?;
         let client = self.client(connection, &provider).await?;
         let state = PlainToken::generate(TokenKind::State, &self.random)?;
         let verifier = Zeroizing::new(URL_SAFE_NO_PAD.encode(*Zeroizing::new(self.random.bytes::<32>()?)));

@@ -1,5 +1,6 @@
 //! Connecting, refreshing and ending against a provider that answers by script, on both databases.
 
+mod discovery;
 mod stand_in;
 
 use std::collections::BTreeMap;

@@ -2,6 +2,7 @@
 //! tests.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,13 +38,22 @@ pub(super) struct StandIn {
     pub(super) url: String,
     seen: Arc<Mutex<Vec<Request>>>,
     script: Arc<Mutex<VecDeque<Reply>>>,
+    /// Whom the metadata of the resource at `/mcp` names.
+    names: Arc<Mutex<Vec<String>>>,
+    hides: Arc<AtomicBool>,
 }
 
 impl StandIn {
     pub(super) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let url = format!("http://{}", listener.local_addr().expect("an address"));
-        let this = Self { url, seen: Arc::default(), script: Arc::default() };
+        let this = Self {
+            names: Arc::new(Mutex::new(vec![url.clone()])),
+            url,
+            seen: Arc::default(),
+            script: Arc::default(),
+            hides: Arc::default(),
+        };
         let server = this.clone();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
@@ -59,9 +69,28 @@ impl StandIn {
         self.script.lock().expect("script").push_back(reply);
     }
 
+    /// Names these authorization servers from here on.
+    pub(super) fn names(&self, issuers: &[&str]) {
+        *self.names.lock().expect("names") = issuers.iter().map(|&issuer| issuer.to_owned()).collect();
+    }
+
+    /// Whether its metadata cannot be had from here on.
+    pub(super) fn hides(&self, hides: bool) {
+        self.hides.store(hides, Ordering::Relaxed);
+    }
+
     /// The requests of one path so far.
     pub(super) fn seen(&self, path: &str) -> Vec<Request> {
-        let line = format!("POST {path} ");
+        self.seen_by("POST", path)
+    }
+
+    /// The requests for its metadata so far.
+    pub(super) fn looked_for(&self) -> usize {
+        self.seen_by("GET", "/.well-known/oauth-authorization-server").len()
+    }
+
+    fn seen_by(&self, method: &str, path: &str) -> Vec<Request> {
+        let line = format!("{method} {path} ");
         self.seen.lock().expect("seen").iter().filter(|request| request.line.starts_with(&line)).cloned().collect()
     }
 
@@ -73,6 +102,9 @@ impl StandIn {
             seen.push(request.clone());
             seen.iter().filter(|request| request.line.starts_with("POST /token ")).count()
         };
+        if is_document && self.hides.load(Ordering::Relaxed) {
+            return;
+        }
         let scripted = if is_document { None } else { self.script.lock().expect("script").pop_front() };
         let reply = scripted.unwrap_or_else(|| self.usual(&request, count));
         let Reply::Json(status, body) = reply else { return };
@@ -98,6 +130,14 @@ impl StandIn {
                     "code_challenge_methods_supported": ["S256"],
                 })
                 .to_string(),
+            );
+        }
+        if request.line.contains("/.well-known/oauth-protected-resource/mcp ") {
+            let names = self.names.lock().expect("names").clone();
+            let resource = format!("{url}/mcp");
+            return Reply::Json(
+                200,
+                serde_json::json!({ "resource": resource, "authorization_servers": names }).to_string(),
             );
         }
         if request.line.contains(" /register ") {
