@@ -149,8 +149,10 @@ words! {
         ConnectionRefresh = "connection.refresh",
         /// A person's grant there can be refreshed no more.
         ConnectionBreak = "connection.break",
-        /// A person's grant there was given back.
+        /// A person's grant there was ended here.
         ConnectionEnd = "connection.end",
+        /// A grant that had ended here was given back to its provider, or could not be.
+        ConnectionRevoke = "connection.revoke",
         /// A used code or refresh token came again outside of what is allowed.
         Replay = "replay",
         /// A development bearer token was issued.

@@ -204,12 +204,20 @@ pub async fn mark_broken(tx: &mut Transaction, id: Uuid, version: i64, reason: &
     Ok(tx.execute(sql, params![id, version, reason]).await? == 1)
 }
 
-/// Deletes a grant; whether there was one.
-pub async fn delete(tx: &mut Transaction, id: Uuid) -> Result<bool, StorageError> {
-    Ok(tx.execute("DELETE FROM upstream_grants WHERE id = $1", params![id]).await? == 1)
+/// Deletes a grant, and gives it as it was: its provider still honours it.
+pub async fn take(tx: &mut Transaction, id: Uuid) -> Result<Option<UpstreamGrant>, StorageError> {
+    let sql = "DELETE FROM upstream_grants WHERE id = $1 RETURNING id, connection, user_id, \
+               (SELECT u.email FROM users u WHERE u.id = user_id), sealed, iv, auth_tag, key_id, version, state, reason, \
+               scope, issuer, client_id, resource, created_at, updated_at, expires_at, refresh_after, refresh_began_at, \
+               failures";
+    tx.query_opt(sql, params![id]).await?.as_ref().map(from_row).transpose()
 }
 
-/// Deletes the grants of a person; how many.
-pub async fn delete_of_user(tx: &mut Transaction, owner: UserId) -> Result<u64, StorageError> {
-    tx.execute("DELETE FROM upstream_grants WHERE user_id = $1", params![owner]).await
+/// Deletes the grants of a person, and gives them as they were: their providers still honour them.
+pub async fn take_of_user(tx: &mut Transaction, owner: UserId) -> Result<Vec<UpstreamGrant>, StorageError> {
+    let sql = "DELETE FROM upstream_grants WHERE user_id = $1 RETURNING id, connection, user_id, \
+               (SELECT u.email FROM users u WHERE u.id = user_id), sealed, iv, auth_tag, key_id, version, state, reason, \
+               scope, issuer, client_id, resource, created_at, updated_at, expires_at, refresh_after, refresh_began_at, \
+               failures";
+    tx.query(sql, params![owner]).await?.iter().map(from_row).collect()
 }

@@ -138,7 +138,11 @@ async fn a_closed_account_has_no_grants() {
         assert!(insert(db, &grant(ADA, 1)).await);
         let mut tx = db.begin("test").await.expect("begun");
         assert!(users::disable(&mut tx, ADA, NOW).await.expect("disabled"));
-        assert_eq!(upstream_grants::delete_of_user(&mut tx, ADA).await.expect("deleted"), 1);
+        let taken = upstream_grants::take_of_user(&mut tx, ADA).await.expect("taken");
+        let told = taken.iter().map(|grant| (grant.id, grant.owner_email.as_str(), grant.sealed.ciphertext.as_slice()));
+        let before = grant(ADA, 1);
+        assert_eq!(told.collect::<Vec<_>>(), [(before.id, "ada@example.com", before.sealed.ciphertext.as_slice())]);
+        assert!(upstream_grants::take(&mut tx, before.id).await.expect("asked").is_none());
         tx.commit().await.expect("committed");
         assert!(!insert(db, &grant(ADA, 1)).await, "nor does it get new ones");
         assert!(insert(db, &grant(EVE, 1)).await);

@@ -3,23 +3,30 @@
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_storage::StorageError;
 use keyward_storage::Topic;
-use keyward_storage::{grants, sessions, upstream_grants, users};
+use keyward_storage::upstream_grants::{self, UpstreamGrant};
+use keyward_storage::{grants, sessions, users};
 
 use crate::account::email::EmailAddress;
 use crate::state::Issuer;
 
 impl Issuer {
-    /// Closes the account of an e-mail address; `false` when there is none that is open. `by` is who asked, for the audit
-    /// log.
-    pub async fn disable_user(&self, email: &EmailAddress, by: Option<&str>) -> Result<bool, StorageError> {
-        let Some(user) = users::by_email(&self.db, email.as_str()).await? else { return Ok(false) };
+    /// Closes the account of an e-mail address; `None` when there is none that is open. Gives the grants that it had
+    /// elsewhere: they have ended here, and are to be given back to their providers. `by` is who asked, for the audit log.
+    pub async fn disable_user(
+        &self,
+        email: &EmailAddress,
+        by: Option<&str>,
+    ) -> Result<Option<Vec<UpstreamGrant>>, StorageError> {
+        let Some(user) = users::by_email(&self.db, email.as_str()).await? else { return Ok(None) };
+        let mut elsewhere = Vec::new();
         let now = self.clock.now();
         let mut tx = self.db.begin("user.disable").await?;
         let closed = users::disable(&mut tx, user.id, now).await?;
         if closed {
             sessions::end_all(&mut tx, user.id, now).await?;
             grants::end_of_user(&mut tx, user.id, now).await?;
-            if upstream_grants::delete_of_user(&mut tx, user.id).await? > 0 {
+            elsewhere = upstream_grants::take_of_user(&mut tx, user.id).await?;
+            if !elsewhere.is_empty() {
                 tx.notify(Topic::UpstreamGrants).await?;
             }
             tx.notify(Topic::Users).await?;
@@ -34,6 +41,6 @@ impl Issuer {
         if closed {
             self.after_grants_ended().await;
         }
-        Ok(closed)
+        Ok(closed.then_some(elsewhere))
     }
 }

@@ -74,7 +74,7 @@ async fn no_act_of_an_operator_stands_unrecorded() {
         bring_the_log_back(&issuer.db).await;
         assert!(issuer.revoke_bearer(issued.id).await.expect("revoked"));
         assert_eq!(issuer.revoke_client(&added.client_id).await.expect("revoked"), Some(0));
-        assert!(issuer.disable_user(&ada, None).await.expect("closed"));
+        assert!(issuer.disable_user(&ada, None).await.expect("closed").is_some());
     }
 }
 

@@ -187,6 +187,10 @@ impl Inner {
             drop(tx);
             let user = keyward_storage::users::by_id(&self.db, question.user_id).await?;
             if user.is_none_or(|user| user.disabled_at.is_some()) {
+                let client = self.client_of_grant(connection, provider, &question.client_id).await?;
+                if let (Some(client), Some(endpoint)) = (client, &provider.revocation_endpoint) {
+                    token_endpoint::revoke(&connection.http, endpoint, &client, &tokens).await;
+                }
                 return Err(ConnectError::AccountClosed);
             }
         }

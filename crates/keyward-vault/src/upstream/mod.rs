@@ -2,8 +2,8 @@
 //! sealed, refreshes it, and puts the person's access token into their calls.
 //!
 //! Reading order: [`config`]; `start` and `finish`, the way of a browser there and back; `credential`, the way of a call;
-//! `refresh`; `end`. Below them `provider` finds out where things are and `known` remembers it, `client` as whom,
-//! `token_endpoint` asks.
+//! `refresh`; `end` and `give_back`. Below them `provider` finds out where things are and `known` remembers it, `client` as
+//! whom, `token_endpoint` asks.
 
 pub mod config;
 
@@ -14,6 +14,7 @@ mod credential;
 mod refresh;
 
 mod end;
+mod give_back;
 mod list;
 
 mod audit;
@@ -144,12 +145,13 @@ impl Connections {
         self.0.connect_url(id)
     }
 
-    /// Waits for refreshes under way to be stored, for `patience` at most.
+    /// Waits for refreshes under way to be stored, and for ended grants to be given back, for `patience` at most.
     pub async fn settle(&self, patience: Duration) {
         self.0.running.close();
         if tokio::time::timeout(patience, self.0.running.wait()).await.is_err() {
             tracing::error!(
-                "stopped while a refreshed grant could not be stored; its person may have to connect again"
+                "stopped while a refreshed grant could not be stored, or an ended one not be given back; its person may have \
+                 to connect again, or remove it at the provider"
             );
         }
     }

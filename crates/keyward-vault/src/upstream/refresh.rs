@@ -205,8 +205,8 @@ impl Inner {
             // It was stored after all, and the word of that was lost; or the person has connected anew.
             Some(row) => Ok(row),
             None => {
-                if let (Some(endpoint), Some(token)) = (&provider.revocation_endpoint, &tokens.refresh_token) {
-                    token_endpoint::revoke(&connection.http, endpoint, client, token, "refresh_token").await;
+                if let Some(endpoint) = &provider.revocation_endpoint {
+                    token_endpoint::revoke(&connection.http, endpoint, client, tokens).await;
                 }
                 Err(NotRefreshed::Gone)
             }

@@ -386,9 +386,41 @@ async fn ending_gives_the_grant_back_and_forgets_it() {
         assert!(matches!(site.carried(ADA).await, Err(GrantError::NotConnected(_))), "also what was in memory");
         assert_eq!(site.connections.end(&id(), ADA, None).await.expect("ended"), None);
         site.provider.will(Reply::HangUp);
-        assert_eq!(site.connections.end_all(EVE, None).await.expect("ended"), 1, "whatever the provider says");
+        let ended = site.connections.end(&id(), EVE, None).await.expect("ended");
+        assert_eq!(ended, Some(Ended { revoked: false }), "whatever the provider says");
         assert!(site.connections.list().await.expect("listed").is_empty());
-        assert!(site.actions().await.contains(&"connection.end ok".to_owned()));
+        let actions = site.actions().await;
+        let ends = ["connection.end ok", "connection.revoke ok", "connection.end ok", "connection.revoke failed"];
+        assert_eq!(actions[actions.len() - 4..], ends, "ended here first, then there");
+    }
+}
+
+#[tokio::test]
+async fn grants_that_went_with_an_account_are_given_back() {
+    for site in sites().await {
+        site.connect(&ada()).await;
+        let mut tx = site.ground.db.begin("test").await.expect("begun");
+        let taken = upstream_grants::take_of_user(&mut tx, ADA).await.expect("taken");
+        tx.commit().await.expect("committed");
+        assert_eq!(site.connections.give_back_all(taken.clone()).await, 1);
+        let revoked = site.provider.seen("/revoke").pop().expect("a request");
+        assert_eq!(revoked.parameter("token").as_deref(), Some("refresh-1"));
+        site.provider.will(Reply::Json(503, "{}".to_owned()));
+        assert_eq!(site.connections.give_back_all(taken).await, 0);
+        let records = site.ground.audited().await;
+        let told = records.iter().filter(|record| record.action == "connection.revoke").collect::<Vec<_>>();
+        assert_eq!(told.len(), 2);
+        assert!(told.iter().all(|record| record.user_email.as_deref() == Some("ada@example.com")), "{told:?}");
+        assert!(told[1].detail.as_deref().is_some_and(|it| it.contains("did not take it back")), "{told:?}");
+        // An account that was closed on the way keeps nothing there.
+        let asked = site.leave(&ada()).await;
+        let mut tx = site.ground.db.begin("test").await.expect("begun");
+        assert!(users::disable(&mut tx, ADA, site.ground.clock.now()).await.expect("disabled"));
+        tx.commit().await.expect("committed");
+        let refused = site.connections.finish(&id(), &ada(), site.answer(&asked)).await.expect_err("closed");
+        assert!(matches!(refused, ConnectError::AccountClosed), "{refused}");
+        let revoked = site.provider.seen("/revoke").pop().expect("a request");
+        assert_eq!(revoked.parameter("token").as_deref(), Some("refresh-2"));
     }
 }
 
@@ -410,6 +442,7 @@ async fn no_grant_comes_or_goes_without_its_record_where_records_are_required() 
         site.ground.audit.flush().await;
         site.ground.db.execute(gone, params![]).await.expect("taken away");
         assert!(site.connections.end(&id(), ADA, None).await.is_err());
+        assert!(site.provider.seen("/revoke").is_empty(), "what stays here stays there");
         assert_eq!(site.connections.list().await.expect("listed").len(), 1);
         site.ground.db.execute(back, params![]).await.expect("brought back");
         assert!(site.connections.end(&id(), ADA, None).await.expect("ended").is_some());
@@ -427,7 +460,7 @@ async fn a_disconnection_during_a_refresh_wins() {
             async move { credential.credential(Some(ADA)).await.map(|_| ()) }
         });
         let mut tx = site.ground.db.begin("test").await.expect("begun");
-        assert!(upstream_grants::delete(&mut tx, row.id).await.expect("deleted"));
+        assert!(upstream_grants::take(&mut tx, row.id).await.expect("taken").is_some());
         tx.commit().await.expect("committed");
         // Whichever was first, no grant comes back from the dead.
         let _ = call.await.expect("joined");

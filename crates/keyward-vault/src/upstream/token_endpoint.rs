@@ -5,7 +5,6 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::Method;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
-use keyward_core::secret::Secret;
 use keyward_outbound::{Client, OutboundError};
 use url::{Url, form_urlencoded};
 use zeroize::{Zeroize, Zeroizing};
@@ -13,6 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::client::OwnClient;
 use super::config::AuthMethod;
 use super::token_response::{self, TokenRefused, TokenResponse};
+use super::token_set::TokenSet;
 
 /// Why there are no tokens.
 #[derive(Debug, thiserror::Error)]
@@ -60,8 +60,9 @@ pub(crate) async fn request(
     Ok(read?)
 }
 
-/// Gives a token back; whether the provider took it.
-pub(crate) async fn revoke(http: &Client, endpoint: &Url, client: &OwnClient, token: &Secret, hint: &str) -> bool {
+/// Gives tokens back; whether the provider took them.
+pub(crate) async fn revoke(http: &Client, endpoint: &Url, client: &OwnClient, tokens: &TokenSet) -> bool {
+    let (token, hint) = tokens.revocable();
     let Some(text) = token.expose_text() else { return false };
     let Some((headers, body)) = form(client, &[("token", text), ("token_type_hint", hint)]) else { return false };
     match http.send(Method::POST, endpoint, headers, body).await {

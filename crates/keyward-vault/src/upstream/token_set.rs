@@ -32,6 +32,14 @@ impl TokenSet {
         bytes
     }
 
+    /// What to give back, and its `token_type_hint` (RFC 7009 §2.1): with the refresh token its access tokens should end, too.
+    pub(crate) fn revocable(&self) -> (&Secret, &'static str) {
+        match &self.refresh_token {
+            Some(token) => (token, "refresh_token"),
+            None => (&self.access_token, "access_token"),
+        }
+    }
+
     pub(crate) fn from_bytes(bytes: &[u8]) -> Result<Self, InvalidTokenSet> {
         let rest = bytes.strip_prefix(&[VERSION]).ok_or(InvalidTokenSet)?;
         let (length, rest) = rest.split_first_chunk::<4>().ok_or(InvalidTokenSet)?;

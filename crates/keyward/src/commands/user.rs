@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Subcommand;
 use keyward_core::clock::Timestamp;
 use keyward_issuer::account::email::EmailAddress;
-use keyward_storage::users::{self, User};
+use keyward_storage::users::User;
 use serde::Serialize;
 
 use crate::exit::Usage;
@@ -50,14 +50,20 @@ pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
         }
         Command::Disable { email } => {
             let email = address(&email)?;
-            // Closing the account forgets them; only before can they be given back.
-            if let Some(user) = users::by_email(&rooms.cabinet.database, email.as_str()).await? {
-                rooms.connections.end_all(user.id, None).await?;
-            }
-            if !rooms.issuer.disable_user(&email, None).await? {
+            let Some(elsewhere) = rooms.issuer.disable_user(&email, None).await? else {
                 bail!("there is no open account {email}");
+            };
+            output::line(&format!("{email} is closed"))?;
+            let had = elsewhere.len();
+            let taken = rooms.connections.give_back_all(elsewhere).await;
+            if taken < had {
+                output::line(&format!(
+                    "{} of its {had} connections elsewhere were not given back to their providers, which may still list \
+                     them: keyward audit list --action connection.revoke",
+                    had - taken
+                ))?;
             }
-            Ok(output::line(&format!("{email} is closed"))?)
+            Ok(())
         }
     })
 }
