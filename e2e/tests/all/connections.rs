@@ -20,18 +20,27 @@ use serde_json::{Value, json};
 use crate::scene::{call, initialize};
 
 /// The provider, and all that it has told.
-struct Provider {
+pub(crate) struct Provider {
     process: Running,
     issuer: String,
 }
 
 impl Provider {
-    fn start(options: &Value) -> Result<Self> {
+    pub(crate) fn start(options: &Value) -> Result<Self> {
         let mut command = Command::new(workspace::node()?);
         command.arg(workspace::node_program("oauth-provider.mjs")).arg("-");
         let mut process = Running::start(&mut command, options.to_string().as_bytes())?;
         let issuer = process.wait_for_event("listening")?["issuer"].as_str().context("no issuer")?.to_owned();
         Ok(Self { process, issuer })
+    }
+
+    /// What Keyward is told of it.
+    pub(crate) fn section(&self) -> String {
+        format!(
+            "[[connections]]\nid = \"idp\"\nname = \"The Provider\"\nissuer = {:?}\nclient_id = \"keyward\"\n\
+             client_secret = \"env:IDP_SECRET\"\nscopes = [\"openid\", \"offline_access\"]\nallow_private_addresses = true\n",
+            self.issuer
+        )
     }
 
     fn told(&self, event: &str) -> Vec<Value> {
@@ -52,7 +61,7 @@ impl Provider {
     }
 }
 
-fn free_address() -> Result<SocketAddr> {
+pub(crate) fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
@@ -65,12 +74,7 @@ fn mirror() -> Result<Scripted> {
 }
 
 fn configuration(storage: Configuration, provider: &Provider, upstream: &str) -> Configuration {
-    let connection = format!(
-        "[[connections]]\nid = \"idp\"\nname = \"The Provider\"\nissuer = {:?}\nclient_id = \"keyward\"\n\
-         client_secret = \"env:IDP_SECRET\"\nscopes = [\"openid\", \"offline_access\"]\nallow_private_addresses = true\n",
-        provider.issuer
-    );
-    storage.behind(&Server::new("mine", upstream).connection("idp")).section(&connection)
+    storage.behind(&Server::new("mine", upstream).connection("idp")).section(&provider.section())
 }
 
 /// Keyward at an address that is known before it starts, and its provider.
@@ -94,7 +98,7 @@ fn member(keyward: &Keyward, name: &str) -> Result<Person> {
 }
 
 /// Chromium goes from Keyward to the provider and back.
-fn connect(keyward: &Keyward, person: &Person, at_provider: &str) -> Result<Value> {
+pub(crate) fn connect(keyward: &Keyward, person: &Person, at_provider: &str) -> Result<Value> {
     let ride = json!({
         "start": format!("{}/connect/idp", keyward.url()), "email": person.email, "password": person.password,
         "provider_login": at_provider, "click": ["form:not([action$='/end']) button"],
