@@ -16,11 +16,12 @@ fn every_vector_of_these_parameters_is_told_right() {
     let set = TestSet::load(TestName::AesGcm).expect("the set");
     let (mut valid, mut invalid, mut other) = (0, 0, 0);
     for group in &set.test_groups {
-        if (group.key_size, group.nonce_size, group.tag_size) != (8 * KEY_LEN, 8 * IV_LEN, 8 * TAG_LEN) {
-            other += group.tests.len();
-            continue;
-        }
         for test in &group.tests {
+            // By what it has, not by what its group says: a tag that is too short is ours to refuse.
+            if (test.key.len(), test.nonce.len()) != (KEY_LEN, IV_LEN) {
+                other += 1;
+                continue;
+            }
             let key = SealingKey::new(test.key.as_slice().try_into().expect("256 bits")).expect("a key");
             let iv = test.nonce.as_slice().try_into().expect("96 bits");
             let opened = key.open(&test.aad, iv, &test.tag, &test.ct);
