@@ -21,3 +21,4 @@ pub mod random;
 pub mod resource;
 pub mod scope;
 pub mod secret;
+pub mod words;

@@ -66,6 +66,11 @@ impl Client {
         Self { config, tls }
     }
 
+    /// Where it may go.
+    pub fn guard(&self) -> Guard {
+        self.config.guard
+    }
+
     /// Fetches `url`.
     pub async fn get(&self, url: &Url) -> Result<Response, OutboundError> {
         self.send(Method::GET, url, HeaderMap::new(), Bytes::new()).await

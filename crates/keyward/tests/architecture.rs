@@ -9,9 +9,10 @@ use serde_json::Value;
 const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-core", &[]),
     ("keyward-outbound", &["keyward-core"]),
+    ("keyward-discovery", &["keyward-core", "keyward-outbound"]),
     ("keyward-storage", &["keyward-core"]),
-    ("keyward-resource", &["keyward-core", "keyward-outbound"]),
-    ("keyward-vault", &["keyward-core", "keyward-storage", "keyward-outbound"]),
+    ("keyward-resource", &["keyward-core", "keyward-discovery", "keyward-outbound"]),
+    ("keyward-vault", &["keyward-core", "keyward-storage", "keyward-discovery", "keyward-outbound"]),
     ("keyward-issuer", &["keyward-core", "keyward-storage", "keyward-vault", "keyward-outbound"]),
     ("keyward-gateway", &["keyward-core", "keyward-resource", "keyward-vault", "keyward-storage", "keyward-outbound"]),
     ("keyward-console", &["keyward-core", "keyward-vault", "keyward-issuer", "keyward-storage"]),

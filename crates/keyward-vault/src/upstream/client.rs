@@ -10,13 +10,14 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use keyward_core::clock::Timestamp;
 use keyward_core::id::uuid_v7;
 use keyward_core::secret::Secret;
+use keyward_core::words;
 use keyward_outbound::OutboundError;
 use keyward_storage::upstream_clients::{self, UpstreamClient};
 use serde::Deserialize;
 
 use super::config::AuthMethod;
 use super::provider::Provider;
-use super::{Connection, Inner, words};
+use super::{Connection, Inner};
 use crate::error::VaultError;
 use crate::seal::{Place, SealFailed, Sealed};
 

@@ -7,7 +7,6 @@ use keyward_core::random::RandomFailed;
 use keyward_storage::StorageError;
 
 use super::client::RegistrationError;
-use super::provider::DiscoveryError;
 use super::token_endpoint::TokenError;
 use crate::error::VaultError;
 use crate::seal::SealFailed;
@@ -49,7 +48,7 @@ pub enum ConnectError {
     NoCode,
     /// It cannot be found.
     #[error(transparent)]
-    Discovery(#[from] Arc<DiscoveryError>),
+    Discovery(#[from] Arc<keyward_discovery::DiscoveryError>),
     /// Keyward is not known there.
     #[error(transparent)]
     Registration(#[from] RegistrationError),

@@ -6,6 +6,7 @@ use keyward_core::audit::{Action, AuditResult};
 use keyward_core::clock::Timestamp;
 use keyward_core::id::{ConnectionId, uuid_v7};
 use keyward_core::secret::{PlainToken, TokenKind};
+use keyward_core::words;
 use keyward_storage::upstream_authorizations::{self, UpstreamAuthorization};
 use keyward_storage::upstream_grants::{self, UpstreamGrant, UpstreamGrantState};
 use keyward_storage::{StorageError, Topic};
@@ -17,7 +18,7 @@ use super::start::{Traveller, place};
 use super::token_endpoint::{self, TokenError};
 use super::token_response::TokenResponse;
 use super::token_set::TokenSet;
-use super::{Connection, Connections, Inner, schedule, words};
+use super::{Connection, Connections, Inner, schedule};
 use crate::error::VaultError;
 use crate::seal::{Place, Sealed};
 

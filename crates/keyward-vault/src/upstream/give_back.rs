@@ -3,14 +3,13 @@
 
 use std::sync::Arc;
 
-use keyward_core::audit::{Action, AuditResult};
-use keyward_core::id::ConnectionId;
-use keyward_storage::upstream_grants::UpstreamGrant;
-use tokio::task::JoinHandle;
-
-use super::provider::DiscoveryError;
 use super::{Connections, Inner, token_endpoint};
 use crate::error::VaultError;
+use keyward_core::audit::{Action, AuditResult};
+use keyward_core::id::ConnectionId;
+use keyward_discovery::DiscoveryError;
+use keyward_storage::upstream_grants::UpstreamGrant;
+use tokio::task::JoinHandle;
 
 /// Why a provider was not told, or did not take a grant back.
 #[derive(Debug, thiserror::Error)]

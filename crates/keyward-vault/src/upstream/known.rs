@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use keyward_core::clock::{Clock, Timestamp};
+use keyward_discovery::DiscoveryError;
 use tokio::sync::Mutex;
 
 use super::Connection;
-use super::provider::{DiscoveryError, Provider};
+use super::provider::Provider;
 
 /// How long what was found is believed.
 const BELIEVED: Duration = Duration::from_secs(60 * 60);

@@ -31,7 +31,6 @@ mod tests;
 mod token_endpoint;
 mod token_response;
 mod token_set;
-mod words;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -59,8 +58,8 @@ pub use credential::{GrantCredential, GrantRule, InvalidGrantRule};
 pub use end::Ended;
 pub use error::{BreakReason, ConnectError, GrantError, Reconnect};
 pub use finish::Answer;
+pub use keyward_discovery::DiscoveryError;
 pub use list::ConnectedGrant;
-pub use provider::DiscoveryError;
 pub use start::Traveller;
 pub use token_endpoint::TokenError;
 pub use token_response::TokenRefused;

@@ -3,14 +3,16 @@
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
+use keyward_discovery::{
+    DiscoveryError, InvalidMetadata, ResourceMetadata, challenge, discover, endpoint, first_document,
+    resource_documents,
+};
 use keyward_outbound::OutboundError;
 use url::Url;
 
 use super::Connection;
 use super::config::{AuthMethod, ProviderConfig};
-use super::metadata::{
-    self, InvalidMetadata, ResourceMetadata, ServerMetadata, endpoint, resource_documents, server_documents,
-};
+use super::metadata::ServerMetadata;
 
 /// What an MCP server is asked with, to be told who protects it. No server does anything for it.
 const PING: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
@@ -33,42 +35,6 @@ pub(crate) struct Provider {
     pub(crate) resource: Option<String>,
     /// What to ask for where the configuration says nothing.
     pub(crate) scopes: Vec<String>,
-}
-
-/// A provider cannot be found.
-#[derive(Debug, thiserror::Error)]
-pub enum DiscoveryError {
-    /// A document cannot be had.
-    #[error("{url} cannot be fetched: {cause}")]
-    Fetch {
-        /// Where.
-        url: String,
-        /// Why.
-        cause: OutboundError,
-    },
-    /// There is none.
-    #[error("there is no metadata document at {url} (status {status})")]
-    Absent {
-        /// Where it was looked for last.
-        url: String,
-        /// What came instead.
-        status: u16,
-    },
-    /// It is none, or another's.
-    #[error("the metadata document at {url} is not used: {cause}")]
-    Invalid {
-        /// Where it is.
-        url: String,
-        /// Why.
-        cause: String,
-    },
-}
-
-impl DiscoveryError {
-    /// Whether nothing was heard of the provider, rather than something that is not believed.
-    pub(super) fn is_silence(&self) -> bool {
-        matches!(self, Self::Fetch { .. } | Self::Absent { .. })
-    }
 }
 
 impl Connection {
@@ -100,13 +66,11 @@ impl Connection {
     }
 
     async fn discover_by_resource(&self, resource: &Url, pinned: Option<&str>) -> Result<Provider, DiscoveryError> {
-        let (url, found, scopes) = self.resource_metadata(resource).await?;
-        let issuer = found.issuer(pinned).map(str::to_owned);
-        let issuer = issuer.map_err(|cause| DiscoveryError::Invalid { url, cause: cause.to_string() })?;
+        let (found, issuer, scopes) = self.resource_metadata(resource, pinned).await?;
         let server = self.server_metadata(&issuer).await?;
         if server.s256 != Some(true) {
             // MCP authorization, "Authorization Code Protection": a client must refuse.
-            return Err(DiscoveryError::Invalid { url: issuer, cause: InvalidMetadata::NoPkce.to_string() });
+            return Err(DiscoveryError::Invalid { url: issuer, cause: InvalidMetadata::NoPkce });
         }
         let mut scopes = match scopes {
             Some(scopes) => scopes.split_ascii_whitespace().map(str::to_owned).collect(),
@@ -121,22 +85,25 @@ impl Connection {
         Ok(Provider { resource: Some(found.resource), scopes, ..Provider::of(issuer, server) })
     }
 
-    /// By the challenge of the resource where it has one, else at the well-known places. Gives where it was found, too, and
-    /// the scopes of the challenge.
+    /// By the challenge of the resource where it has one, else at the well-known places. Gives the authorization server
+    /// to go to, too, and the scopes of the challenge.
     async fn resource_metadata(
         &self,
         resource: &Url,
-    ) -> Result<(String, ResourceMetadata, Option<String>), DiscoveryError> {
+        pinned: Option<&str>,
+    ) -> Result<(ResourceMetadata, String, Option<String>), DiscoveryError> {
         let (named, scopes) = self.challenged(resource).await?;
         let candidates = match named {
             Some(url) => vec![url],
             None => resource_documents(resource),
         };
-        let (url, body) = self.first_document(candidates).await?;
-        match ResourceMetadata::parse(&body, resource) {
-            Ok(found) => Ok((url.into(), found, scopes)),
-            Err(cause) => Err(DiscoveryError::Invalid { url: url.into(), cause: cause.to_string() }),
-        }
+        let read = |json: &Bytes| {
+            let found = ResourceMetadata::parse(json, resource)?;
+            let issuer = found.issuer(pinned)?.to_owned();
+            Ok((found, issuer))
+        };
+        let (found, issuer) = first_document(&self.http, candidates, read).await?;
+        Ok((found, issuer, scopes))
     }
 
     async fn challenged(&self, resource: &Url) -> Result<(Option<Url>, Option<String>), DiscoveryError> {
@@ -155,35 +122,13 @@ impl Connection {
             return Ok((None, None));
         }
         let challenges = response.headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
-        let (named, scopes) =
-            challenges.map(metadata::challenge).find(|(named, _)| named.is_some()).unwrap_or_default();
+        let (named, scopes) = challenges.map(challenge).find(|(named, _)| named.is_some()).unwrap_or_default();
         Ok((named.and_then(|text| endpoint(&text, self.http_allowed())), scopes))
     }
 
     async fn server_metadata(&self, issuer: &str) -> Result<ServerMetadata, DiscoveryError> {
-        let base = endpoint(issuer, self.http_allowed());
-        let base = base.ok_or_else(|| DiscoveryError::Invalid {
-            url: super::words::tame(issuer).unwrap_or_default(),
-            cause: "the issuer is no https URL".to_owned(),
-        })?;
-        let (url, body) = self.first_document(server_documents(&base)).await?;
-        ServerMetadata::parse(&body, issuer, self.http_allowed())
-            .map_err(|cause| DiscoveryError::Invalid { url: url.into(), cause: cause.to_string() })
-    }
-
-    /// The first of these documents that is there.
-    async fn first_document(&self, candidates: Vec<Url>) -> Result<(Url, Bytes), DiscoveryError> {
-        let mut absent = None;
-        for url in candidates {
-            let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
-            let response = self.http.send(Method::GET, &url, headers, Bytes::new()).await;
-            let response = response.map_err(|cause| DiscoveryError::Fetch { url: url.to_string(), cause })?;
-            match response.status {
-                StatusCode::OK => return Ok((url, response.body)),
-                status => absent = Some(DiscoveryError::Absent { url: url.into(), status: status.as_u16() }),
-            }
-        }
-        Err(absent.unwrap_or(DiscoveryError::Absent { url: String::new(), status: 404 }))
+        let metadata = discover(&self.http, issuer).await?;
+        metadata.try_into().map_err(|cause| DiscoveryError::Invalid { url: issuer.to_owned(), cause })
     }
 }
 

@@ -6,7 +6,7 @@ use http::StatusCode;
 use keyward_core::secret::Secret;
 use serde::Deserialize;
 
-use super::words;
+use keyward_core::words;
 
 /// The longest token that is taken.
 const LONGEST_TOKEN: usize = 32 * 1024;

@@ -1,0 +1,99 @@
+//! Fetching metadata documents.
+
+use bytes::Bytes;
+use http::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
+use http::{Method, StatusCode};
+use keyward_core::words;
+use keyward_outbound::{Client, Guard, OutboundError};
+use url::Url;
+
+use crate::error::{DiscoveryError, InvalidMetadata};
+use crate::server::{AuthorizationServerMetadata, endpoint, server_documents};
+
+/// Finds the metadata of `issuer` at its well-known places. What a place answers that is not its document is passed
+/// over: many servers have a page for whatever is asked for.
+pub async fn discover(client: &Client, issuer: &str) -> Result<AuthorizationServerMetadata, DiscoveryError> {
+    let Some(base) = endpoint(issuer, http_allowed(client)) else {
+        let url = words::tame(issuer).unwrap_or_default();
+        return Err(DiscoveryError::Invalid { url, cause: InvalidMetadata::Issuer });
+    };
+    let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed(client));
+    first_document(client, server_documents(&base), read).await
+}
+
+/// Fetches the metadata of `issuer` from where the operator says that it is.
+pub async fn discover_at(
+    client: &Client,
+    issuer: &str,
+    url: &Url,
+) -> Result<AuthorizationServerMetadata, DiscoveryError> {
+    let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed(client));
+    first_document(client, vec![url.clone()], read).await
+}
+
+/// The first of these documents that is there and that `read` takes. A host that cannot be reached is not asked again;
+/// where there is none, the error is that of the document which came nearest.
+pub async fn first_document<T>(
+    client: &Client,
+    candidates: Vec<Url>,
+    read: impl Fn(&Bytes) -> Result<T, InvalidMetadata>,
+) -> Result<T, DiscoveryError> {
+    let mut nearest = DiscoveryError::Absent { url: String::new(), status: 404 };
+    for url in candidates {
+        match document(client, &url, &read).await {
+            Ok(found) => return Ok(found),
+            Err(error) if is_final(&error) => return Err(error),
+            Err(error) if nearness(&error) >= nearness(&nearest) => nearest = error,
+            Err(_) => {}
+        }
+    }
+    Err(nearest)
+}
+
+async fn document<T>(
+    client: &Client,
+    url: &Url,
+    read: impl Fn(&Bytes) -> Result<T, InvalidMetadata>,
+) -> Result<T, DiscoveryError> {
+    let headers = HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static("application/json"))]);
+    let response = client.send(Method::GET, url, headers, Bytes::new()).await;
+    let url = url.to_string();
+    let response = match response {
+        Ok(response) => response,
+        Err(cause) => return Err(DiscoveryError::Fetch { url, cause }),
+    };
+    let status = response.status.as_u16();
+    match response.status {
+        StatusCode::OK => read(&response.body).map_err(|cause| DiscoveryError::Invalid { url, cause }),
+        redirect if redirect.is_redirection() => {
+            let location = response.headers.get(LOCATION).and_then(|value| value.to_str().ok());
+            let location = location.and_then(words::tame).unwrap_or_default();
+            Err(DiscoveryError::Redirect { url, status, location })
+        }
+        _ => Err(DiscoveryError::Absent { url, status }),
+    }
+}
+
+/// An answer that is too long is an answer.
+const fn is_final(error: &DiscoveryError) -> bool {
+    !matches!(error, DiscoveryError::Fetch { cause: OutboundError::TooLarge { .. }, .. })
+        && matches!(error, DiscoveryError::Fetch { .. })
+}
+
+/// How much an error says of what is wrong: a document for another issuer more than a page, a page more than nothing.
+const fn nearness(error: &DiscoveryError) -> u8 {
+    match error {
+        DiscoveryError::Absent { .. } => 0,
+        DiscoveryError::Invalid { cause: InvalidMetadata::Form | InvalidMetadata::Page, .. } => 1,
+        DiscoveryError::Redirect { .. } | DiscoveryError::Fetch { .. } => 2,
+        DiscoveryError::Invalid { .. } => 3,
+    }
+}
+
+/// Who may reach anything may do so without TLS.
+fn http_allowed(client: &Client) -> bool {
+    client.guard() == Guard::Any
+}
+
+#[cfg(test)]
+mod tests;
