@@ -27,6 +27,12 @@ impl Timestamp {
         Self(seconds.saturating_mul(1_000_000))
     }
 
+    /// From a date as HTTP writes it (RFC 9110 §5.6.7, the preferred form).
+    pub fn from_http_date(text: &str) -> Option<Self> {
+        let zoned = jiff::fmt::rfc2822::parse(text.trim()).ok()?;
+        Some(Self(zoned.timestamp().as_microsecond()))
+    }
+
     /// Microseconds since the Unix epoch.
     pub const fn as_micros(self) -> i64 {
         self.0
@@ -157,6 +163,15 @@ mod tests {
         assert!(early.to_string() < late.to_string());
         assert_eq!(early.to_string().parse(), Ok(early));
         assert_eq!("2023-11-14".parse::<Timestamp>(), Err(InvalidTimestamp));
+    }
+
+    #[test]
+    fn dates_of_http_are_read() {
+        let at = Timestamp::from_http_date("Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(at, Some(Timestamp::from_seconds(784_111_777)));
+        for text in ["", "today", "1994-11-06T08:49:37Z", "Mon, 06 Nov 1994 08:49:37 GMT"] {
+            assert_eq!(Timestamp::from_http_date(text), None, "{text}");
+        }
     }
 
     #[test]

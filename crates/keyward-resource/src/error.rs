@@ -78,21 +78,27 @@ pub enum TokenError {
     /// It, or the grant behind it, was ended.
     #[error("the token was revoked")]
     Revoked,
+    /// Its issuer says that it is not active (RFC 7662 §2.2): ended, or never issued.
+    #[error("the issuer says that the token is not active")]
+    Inactive,
     /// It has the form of a development token, and is none that was issued.
     #[error("no such development token")]
     UnknownStatic,
 
     // Our side's fault, or the issuer's.
-    /// The issuer's keys could not be fetched, and none are known from before.
+    /// The issuer's keys could not be fetched, and the token's is not known from before.
     #[error("the issuer's keys could not be fetched")]
     KeysUnavailable,
+    /// The issuer could not be asked about an opaque token.
+    #[error("the issuer could not be asked about the token")]
+    IntrospectionUnavailable,
 }
 
 impl TokenError {
     /// 401, but 503 where the token may well be good.
     pub const fn status(self) -> StatusCode {
         match self {
-            Self::KeysUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable | Self::IntrospectionUnavailable => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::UNAUTHORIZED,
         }
     }
@@ -100,7 +106,7 @@ impl TokenError {
     /// The `error` of the challenge (RFC 6750 §3.1).
     pub const fn code(self) -> &'static str {
         match self {
-            Self::KeysUnavailable => "temporarily_unavailable",
+            Self::KeysUnavailable | Self::IntrospectionUnavailable => "temporarily_unavailable",
             _ => "invalid_token",
         }
     }
@@ -112,8 +118,10 @@ impl TokenError {
             Self::NotYetValid => "The access token is not valid yet; check the clocks.",
             Self::Audience => "The access token was issued for another resource.",
             Self::Revoked => "The access token was revoked.",
+            Self::Inactive => "The access token has expired or was revoked.",
             Self::Issuer => "The access token was issued by an authorization server that is not trusted here.",
             Self::KeysUnavailable => "The authorization server's keys cannot be fetched at the moment.",
+            Self::IntrospectionUnavailable => "The authorization server cannot be asked about the token at the moment.",
             Self::Malformed
             | Self::Algorithm
             | Self::Critical
@@ -128,6 +136,6 @@ impl TokenError {
 
     /// Whether the same token can become good without anything being replaced here.
     pub(crate) const fn may_pass(self) -> bool {
-        matches!(self, Self::Key | Self::NotYetValid | Self::KeysUnavailable)
+        matches!(self, Self::Key | Self::NotYetValid | Self::KeysUnavailable | Self::IntrospectionUnavailable)
     }
 }

@@ -4,25 +4,36 @@ mod cache;
 mod fetch;
 mod key;
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-pub use cache::{RemoteKeys, RemoteKeysConfig};
+pub(crate) use cache::{Location, RemoteKeys};
 pub(crate) use key::Key;
 
 use crate::error::TokenError;
 use crate::json::object;
 use crate::jwt::Algorithm;
+use crate::provider::Provider;
+use keyward_core::words;
 
-/// Most keys that are taken from one set.
-const MAX_KEYS: usize = 128;
+/// Most keys that are taken from one set: more than any issuer in its right mind has. A token whose key may be among those
+/// left out is not refused but answered with 503.
+const MAX_KEYS: usize = 1024;
 
 /// The keys of one issuer that can be used here.
 #[derive(Debug, Default)]
-pub struct KeySet(Vec<Key>);
+pub struct KeySet {
+    keys: Vec<Key>,
+    /// How many were left out.
+    omitted: usize,
+    /// Ids that several different keys for one algorithm have.
+    ambiguous: Vec<String>,
+}
 
 /// A document that is no JWK Set at all.
 #[derive(Debug, thiserror::Error)]
@@ -40,27 +51,73 @@ impl KeySet {
     /// newer time's, or the issuer's mistake, and the others still serve.
     pub fn from_jwks(json: &[u8]) -> Result<Self, InvalidKeySet> {
         let document: Document<'_> = object(json).map_err(InvalidKeySet)?;
-        let keys = document.keys.iter().take(MAX_KEYS);
-        Ok(Self(keys.flat_map(|jwk| Key::from_jwk(jwk.get())).collect()))
+        let taken = document.keys.iter().take(MAX_KEYS);
+        let mut set = Self { omitted: document.keys.len().saturating_sub(MAX_KEYS), ..Self::default() };
+        let mut by_name = HashMap::new();
+        for key in taken.flat_map(|jwk| Key::from_jwk(jwk.get())) {
+            match by_name.entry((key.id().map(str::to_owned), key.algorithm())) {
+                Entry::Vacant(free) => {
+                    free.insert(set.keys.len());
+                }
+                // The same once more.
+                Entry::Occupied(other) if set.keys[*other.get()].is_same(&key) => continue,
+                Entry::Occupied(other) => set.ambiguous.extend(other.key().0.clone()),
+            }
+            set.keys.push(key);
+        }
+        set.ambiguous.sort_unstable();
+        set.ambiguous.dedup();
+        Ok(set)
     }
 
     /// How many keys can be used; an RSA key that is not bound to one algorithm counts for each.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.keys.len()
     }
 
     /// Whether no key can be used.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.keys.is_empty()
+    }
+
+    /// How many keys of the document were left out.
+    pub(crate) fn omitted(&self) -> usize {
+        self.omitted
+    }
+
+    /// How many keys serve one of these algorithms.
+    pub(crate) fn count_for(&self, algorithms: &[Algorithm]) -> usize {
+        self.keys.iter().filter(|key| algorithms.contains(&key.algorithm())).count()
+    }
+
+    /// What its keys are for.
+    pub(crate) fn algorithms(&self) -> Vec<Algorithm> {
+        let has = |algorithm: &Algorithm| self.keys.iter().any(|key| key.algorithm() == *algorithm);
+        Algorithm::ALL.iter().copied().filter(has).collect()
+    }
+
+    /// What is odd about it, for people.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.omitted > 0 {
+            let all = MAX_KEYS + self.omitted;
+            notes.push(format!("its key set has {all} keys, of which only the first {MAX_KEYS} are taken"));
+        }
+        for id in self.ambiguous.iter().take(3) {
+            let id = words::tame(id).unwrap_or_default();
+            notes.push(format!("several of its keys have the id \"{id}\": tokens that name it are refused"));
+        }
+        notes
     }
 
     /// The key for a token: by its id, and only if it serves the algorithm. A token without a key id gets the only key
-    /// that serves its algorithm, or none where there are several.
+    /// that serves its algorithm. Where several fit there is none: an id is there to match one key (RFC 7517 §4.5), and
+    /// which of two was meant is not for a signature to say.
     pub(crate) fn find(&self, kid: Option<&str>, algorithm: Algorithm) -> Option<&Key> {
         let mut fitting =
-            self.0.iter().filter(|key| key.algorithm() == algorithm && (kid.is_none() || key.id() == kid));
+            self.keys.iter().filter(|key| key.algorithm() == algorithm && (kid.is_none() || key.id() == kid));
         let first = fitting.next()?;
-        if kid.is_none() && fitting.next().is_some() { None } else { Some(first) }
+        if fitting.next().is_some() { None } else { Some(first) }
     }
 }
 
@@ -69,8 +126,8 @@ impl KeySet {
 pub enum KeySource {
     /// From this process: whoever holds the other end stores a new set when the keys change.
     Local(Arc<ArcSwap<KeySet>>),
-    /// From the issuer's `jwks_uri`.
-    Remote(RemoteKeys),
+    /// From an external issuer.
+    Provider(Provider),
 }
 
 impl KeySource {
@@ -83,7 +140,9 @@ impl KeySource {
     ) -> Result<T, TokenError> {
         let keys = match self {
             Self::Local(keys) => keys.load_full(),
-            Self::Remote(remote) => remote.holding(|keys| keys.find(kid, algorithm).is_some()).await?,
+            Self::Provider(provider) => {
+                provider.remote_keys().holding(|keys| keys.find(kid, algorithm).is_some()).await?
+            }
         };
         use_key(keys.find(kid, algorithm).ok_or(TokenError::Key)?)
     }
@@ -92,7 +151,7 @@ impl KeySource {
     pub(crate) fn version(&self) -> u64 {
         match self {
             Self::Local(_) => 0,
-            Self::Remote(remote) => remote.version(),
+            Self::Provider(provider) => provider.remote_keys().version(),
         }
     }
 }

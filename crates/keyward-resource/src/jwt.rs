@@ -7,7 +7,7 @@ mod further;
 mod header;
 
 pub use algorithm::Algorithm;
-pub(crate) use claims::Claims;
+pub(crate) use claims::{Claims, NumericDate};
 pub(crate) use further::FurtherClaims;
 pub use header::TypeRule;
 

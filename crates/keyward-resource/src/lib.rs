@@ -35,6 +35,7 @@ mod jwt;
 pub mod layer;
 mod metadata;
 mod principal;
+mod provider;
 mod revocations;
 #[cfg(test)]
 mod testing;
@@ -45,10 +46,14 @@ pub use audience::{AudienceRule, ListedAudience};
 pub use bearer::{BearerToken, bearer_from};
 pub use claim_map::{ClaimMap, ClaimPath, EmailRule, InvalidClaimPath, NamedClaim, TokenForm};
 pub use error::{RequestError, TokenError};
-pub use jwks::{InvalidKeySet, KeySet, KeySource, RemoteKeys, RemoteKeysConfig};
+pub use jwks::{InvalidKeySet, KeySet, KeySource};
 pub use jwt::{Algorithm, TypeRule};
 pub use metadata::{ProtectedResource, ProtectedResourceConfig};
 pub use principal::{Principal, TokenKind};
+pub use provider::{
+    ClientAuthentication, Introspection, IntrospectionConfig, IntrospectionStatus, Provider, ProviderConfig,
+    ProviderState, ProviderStatus,
+};
 pub use revocations::{Revocations, Revoked};
 pub use verify::{STATIC_ISSUER, StaticToken, StaticTokens, TrustedIssuer, Verifier, VerifierConfig};
 

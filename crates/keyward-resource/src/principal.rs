@@ -11,6 +11,8 @@ use keyward_core::scope::ScopeSet;
 pub enum TokenKind {
     /// A signed access token (RFC 9068).
     Jwt,
+    /// An opaque access token that its issuer was asked about (RFC 7662).
+    Opaque,
     /// A development bearer token.
     Static,
 }

@@ -2,6 +2,8 @@
 
 mod issuer;
 mod jwt;
+mod opaque;
+mod principal;
 mod static_token;
 
 use std::sync::Arc;
@@ -15,7 +17,7 @@ use crate::accounts::Accounts;
 use crate::cache::{Accepted, Generation, Refused, Slot, TokenCache};
 use crate::error::TokenError;
 use crate::metadata::ProtectedResource;
-use crate::principal::Principal;
+use crate::principal::{Principal, TokenKind};
 use crate::revocations::Revocations;
 pub use issuer::TrustedIssuer;
 pub use static_token::{STATIC_ISSUER, StaticToken, StaticTokens};
@@ -80,7 +82,8 @@ impl Verifier {
         Self { config, clock, cache, invalidations: AtomicU64::new(0) }
     }
 
-    /// Who calls `resource` with `token`, or why nobody is let in by it. Waits only while an issuer's keys are fetched.
+    /// Who calls `resource` with `token`, or why nobody is let in by it. Waits only while an issuer's keys
+    /// are fetched, or while an issuer is asked about an opaque token.
     pub async fn verify(&self, token: &str, resource: &ProtectedResource) -> Result<Arc<Principal>, TokenError> {
         let slot = self.cache.slot(token, resource.resource().as_str());
         if let Some(principal) = self.recall(&slot) {
@@ -96,8 +99,8 @@ impl Verifier {
             return Err(refused.error);
         }
         match self.verify_anew(token, resource).await {
-            Ok(principal) => {
-                let ends = principal.expires_at.plus(self.leeway(&principal));
+            Ok(Verified { principal, until }) => {
+                let ends = until.unwrap_or_else(|| principal.expires_at.plus(self.leeway(&principal)));
                 let until = ends.min(now.plus(self.config.accepted_for));
                 self.cache.accept(&slot, Accepted { principal: Arc::clone(&principal), until, generation });
                 Ok(principal)
@@ -138,19 +141,27 @@ impl Verifier {
         Some(accepted.principal)
     }
 
-    async fn verify_anew(&self, token: &str, resource: &ProtectedResource) -> Result<Arc<Principal>, TokenError> {
+    async fn verify_anew(&self, token: &str, resource: &ProtectedResource) -> Result<Verified, TokenError> {
         let now = self.clock.now();
-        let principal = match static_token::form_of(token) {
-            Some(token) => self.config.static_tokens.verify(&token, resource, &self.config.hierarchy, now)?,
-            None => jwt::verify(&self.config, token, resource, now).await?,
+        let (principal, until) = if let Some(token) = static_token::form_of(token) {
+            (self.config.static_tokens.verify(&token, resource, &self.config.hierarchy, now)?, None)
+        } else {
+            match jwt::verify(&self.config, token, resource, now).await {
+                Ok(principal) => (principal, None),
+                Err(TokenError::Malformed) => opaque::verify(&self.config, token, resource, &self.clock).await?,
+                Err(error) => return Err(error),
+            }
         };
-        if self.config.revocations.contains(&principal) { Err(TokenError::Revoked) } else { Ok(Arc::new(principal)) }
+        if self.config.revocations.contains(&principal) {
+            return Err(TokenError::Revoked);
+        }
+        Ok(Verified { principal: Arc::new(principal), until })
     }
 
     fn leeway(&self, principal: &Principal) -> Duration {
         match principal.kind {
-            crate::TokenKind::Jwt => self.config.leeway,
-            crate::TokenKind::Static => Duration::ZERO,
+            TokenKind::Jwt => self.config.leeway,
+            TokenKind::Opaque | TokenKind::Static => Duration::ZERO,
         }
     }
 
@@ -165,6 +176,12 @@ impl Verifier {
             revocations: self.config.revocations.version(),
         }
     }
+}
+
+/// A good token, and until when that holds if it is less than the token's life.
+struct Verified {
+    principal: Arc<Principal>,
+    until: Option<Timestamp>,
 }
 
 /// Whether `end` is still to come, and by no more than `most`: further off, the clock was set back since it was set.

@@ -78,6 +78,11 @@ impl Key {
         self.algorithm
     }
 
+    /// Whether it is the same key, by whatever name.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        self.algorithm == other.algorithm && self.key.as_ref() == other.key.as_ref()
+    }
+
     /// ES256 signatures are the two integers side by side (RFC 7518 §3.4), not DER.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         self.key.verify_sig(message, signature).map_err(|_| TokenError::Signature)

@@ -10,7 +10,7 @@ fn known_answer(jwk: Value, token: &str) {
     let keys = key_set(&[jwk]);
     let (input, signature) = token.rsplit_once('.').expect("a token");
     let signature = URL_SAFE_NO_PAD.decode(signature).expect("base64url");
-    let key = keys.0.first().expect("a key");
+    let key = keys.keys.first().expect("a key");
     assert_eq!(key.verify(input.as_bytes(), &signature), Ok(()));
     assert_eq!(key.verify(&input.as_bytes()[1..], &signature), Err(TokenError::Signature));
     assert_eq!(key.verify(input.as_bytes(), &signature[1..]), Err(TokenError::Signature));

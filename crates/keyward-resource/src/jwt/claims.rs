@@ -126,7 +126,7 @@ impl<'de> Deserialize<'de> for Verified {
 
 /// Seconds since the epoch, perhaps with a fraction (RFC 7519 §2).
 #[derive(Clone, Copy)]
-struct NumericDate(Timestamp);
+pub(crate) struct NumericDate(pub(crate) Timestamp);
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

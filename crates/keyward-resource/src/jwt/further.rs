@@ -14,6 +14,10 @@ pub(crate) struct FurtherClaims(Vec<(Box<str>, Value)>);
 
 impl FurtherClaims {
     /// Of a token's claims as JSON.
+    pub(crate) fn of(json: &[u8], map: &ClaimMap) -> Result<Self, TokenError> {
+        if map.wants_any() { Self::parse(json, map) } else { Ok(Self::default()) }
+    }
+
     pub(super) fn parse(json: &[u8], map: &ClaimMap) -> Result<Self, TokenError> {
         let mut deserializer = serde_json::Deserializer::from_slice(json);
         deserializer.deserialize_map(Wanted(map)).map(Self).map_err(|_| TokenError::Claims)

@@ -6,6 +6,7 @@ use crate::audience::AudienceRule;
 use crate::claim_map::{ClaimMap, EmailRule};
 use crate::jwks::KeySource;
 use crate::jwt::{Algorithm, TypeRule};
+use crate::provider::Introspection;
 
 /// An issuer whose access tokens are accepted.
 #[derive(Clone, Debug)]
@@ -16,6 +17,8 @@ pub struct TrustedIssuer {
     pub algorithms: Vec<Algorithm>,
     /// Its keys.
     pub keys: KeySource,
+    /// How it is asked about tokens that are no JWTs, if at all.
+    pub introspection: Option<Introspection>,
     /// What its tokens' `typ` must be.
     pub type_rule: TypeRule,
     /// Whether it is our own: only then `grant_id` in its tokens is one of our grants, and our revocations apply.
@@ -38,6 +41,7 @@ impl TrustedIssuer {
             issuer: issuer.into(),
             algorithms: vec![Algorithm::Es256, Algorithm::Rs256],
             keys,
+            introspection: None,
             type_rule: TypeRule::Required,
             own: false,
             audience: AudienceRule::default(),

@@ -6,7 +6,7 @@ use arc_swap::ArcSwap;
 use keyward_core::clock::Clock;
 use keyward_outbound::{Client, ClientConfig, Guard, Ports, TlsConnector};
 use keyward_resource::{
-    Algorithm, KeySet, KeySource, RemoteKeys, RemoteKeysConfig, Revocations, StaticTokens, TrustedIssuer, TypeRule,
+    Algorithm, KeySet, KeySource, Provider, ProviderConfig, Revocations, StaticTokens, TrustedIssuer, TypeRule,
     Verifier, VerifierConfig,
 };
 use url::Url;
@@ -36,11 +36,18 @@ pub(crate) fn verifier(config: &Config, layout: &Layout, live: &Live, clock: &Cl
             ClientConfig { guard: Guard::Any, ports: Ports::Any, ..ClientConfig::default() },
             TlsConnector::system(),
         );
-        let keys = KeySource::Remote(RemoteKeys::new(RemoteKeysConfig::of(url), client, clock.clone()));
-        issuers.push(TrustedIssuer {
+        let provider = ProviderConfig {
+            jwks_uri: Some(url),
             algorithms: trusted.algorithms.iter().map(algorithm).collect(),
+            ..ProviderConfig::of(trusted.issuer.0.to_text())
+        };
+        let algorithms = provider.algorithms.clone();
+        let provider = Provider::new(provider, client, clock.clone());
+        issuers.push(TrustedIssuer {
+            algorithms,
+            introspection: provider.introspection(),
             type_rule: if trusted.require_typ { TypeRule::Required } else { TypeRule::Tolerant },
-            ..TrustedIssuer::of(&trusted.issuer.0.to_text(), keys)
+            ..TrustedIssuer::of(provider.issuer(), provider.keys())
         });
     }
     let config = VerifierConfig {
