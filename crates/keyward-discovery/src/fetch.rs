@@ -80,10 +80,12 @@ const fn is_final(error: &DiscoveryError) -> bool {
         && matches!(error, DiscoveryError::Fetch { .. })
 }
 
-/// How much an error says of what is wrong: a document for another issuer more than a page, a page more than nothing.
+/// How much an error says of what is wrong: a document for another issuer more than a page, or an error of the server, and
+/// these more than nothing.
 const fn nearness(error: &DiscoveryError) -> u8 {
     match error {
-        DiscoveryError::Absent { .. } => 0,
+        DiscoveryError::Absent { status, .. } if *status < 500 => 0,
+        DiscoveryError::Absent { .. } => 1,
         DiscoveryError::Invalid { cause: InvalidMetadata::Form | InvalidMetadata::Page, .. } => 1,
         DiscoveryError::Redirect { .. } | DiscoveryError::Fetch { .. } => 2,
         DiscoveryError::Invalid { .. } => 3,

@@ -104,3 +104,6 @@ impl fmt::Debug for Provider {
         write!(f, "Provider({})", self.0.config.issuer)
     }
 }
+
+#[cfg(test)]
+mod tests;

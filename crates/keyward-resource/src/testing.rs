@@ -1,5 +1,7 @@
 //! An issuer for tests: keys of every kind, and tokens signed with them.
 
+pub(crate) mod host;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{

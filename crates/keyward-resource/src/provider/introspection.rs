@@ -202,3 +202,6 @@ impl fmt::Debug for Introspection {
         write!(f, "Introspection({})", self.0.issuer)
     }
 }
+
+#[cfg(test)]
+mod tests;

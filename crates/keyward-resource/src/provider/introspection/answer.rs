@@ -1,10 +1,13 @@
 //! The answer of RFC 7662 §2.2, made into the claims that a JWT would have, so that the same rules hold for both.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use keyward_core::clock::Timestamp;
 use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 use super::request::AskError;
 use crate::error::TokenError;
@@ -48,7 +51,8 @@ pub(super) fn read(
         return Ok(Err(TokenError::Type));
     }
     let ends = members.exp.map_or(now.plus(active_for), |exp| exp.0);
-    Ok(Ok(Answer { claims: completed(json, &members, issuer, ends), ends }))
+    let claims = completed(json, &members, issuer, ends).map_err(|_| AskError::Form)?;
+    Ok(Ok(Answer { claims, ends }))
 }
 
 impl Members {
@@ -64,20 +68,59 @@ impl Members {
     }
 }
 
-/// With `iss` and `exp` where they are missing. They are put before what is there rather than into what was read of it:
-/// the claims' own reader is to see every member, also one that occurs twice.
-fn completed(json: &[u8], members: &Members, issuer: &str, ends: Timestamp) -> Bytes {
-    let mut claims = b"{".to_vec();
-    if members.iss.is_none() {
-        let iss = serde_json::Value::from(issuer);
-        claims.extend_from_slice(format!("\"iss\":{iss},").as_bytes());
+/// With `iss` and `exp` where they are missing or `null`. All else stays as it is written, also what is there twice: that is
+/// for the claims' own reader to refuse.
+fn completed(json: &[u8], members: &Members, issuer: &str, ends: Timestamp) -> Result<Bytes, serde_json::Error> {
+    let added = [
+        ("iss", members.iss.is_none().then(|| serde_json::Value::from(issuer).to_string())),
+        ("exp", members.exp.is_none().then(|| ends.as_seconds().to_string())),
+    ];
+    let all: AsWritten<'_> = serde_json::from_slice(json)?;
+    let mut claims = String::with_capacity(json.len() + 128);
+    for (name, value) in added.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))) {
+        write_member(&mut claims, name, value);
     }
-    if members.exp.is_none() {
-        claims.extend_from_slice(format!("\"exp\":{},", ends.as_seconds()).as_bytes());
+    for (name, value) in all.0 {
+        if !added.iter().any(|(other, value)| *other == name && value.is_some()) {
+            write_member(&mut claims, &name, value.get());
+        }
     }
-    // It is an object, and has `active` at least.
-    claims.extend_from_slice(json.trim_ascii_start().get(1..).unwrap_or_default());
-    claims.into()
+    claims.push('}');
+    Ok(claims.into())
+}
+
+fn write_member(object: &mut String, name: &str, value: &str) {
+    object.push(if object.is_empty() { '{' } else { ',' });
+    object.push_str(&serde_json::Value::from(name).to_string());
+    object.push(':');
+    object.push_str(value);
+}
+
+/// The members of an object, in their order, each as often as it is there.
+struct AsWritten<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> Deserialize<'de> for AsWritten<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Object;
+
+        impl<'de> Visitor<'de> for Object {
+            type Value = AsWritten<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<AsWritten<'de>, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(AsWritten(members))
+            }
+        }
+
+        deserializer.deserialize_map(Object)
+    }
 }
 
 #[cfg(test)]
@@ -102,6 +145,8 @@ mod tests {
         assert_eq!((claims.as_str(), ends), (expected, NOW + 30));
         let whole = r#"{"active":true,"iss":"https://as.example","exp":1800000100}"#;
         assert_eq!(read_text(whole).expect("an answer"), Ok((whole.to_owned(), NOW + 100)));
+        let (claims, _) = read_text(r#"{"exp":null,"active":true,"iss":null}"#).expect("an answer").expect("active");
+        assert_eq!(claims, r#"{"iss":"https://as.example","exp":1800000030,"active":true}"#);
     }
 
     #[test]
