@@ -46,6 +46,10 @@ pub enum EndReason {
     ClientRemoved,
     /// The person's account was disabled.
     UserDisabled,
+    /// The identity provider said that the person has logged out there.
+    ProviderLogout,
+    /// The identity provider takes back the person's login: their account there is closed, say.
+    ProviderRefused,
 }
 
 impl EndReason {
@@ -58,6 +62,8 @@ impl EndReason {
             Self::RefreshTokenReplayed => "refresh_token_replayed",
             Self::ClientRemoved => "client_removed",
             Self::UserDisabled => "user_disabled",
+            Self::ProviderLogout => "provider_logout",
+            Self::ProviderRefused => "provider_refused",
         }
     }
 }
@@ -153,13 +159,23 @@ pub async fn end_of_client(tx: &mut Transaction, client_id: &str, now: Timestamp
     .await
 }
 
-/// Ends every grant of a person; how many.
-pub async fn end_of_user(tx: &mut Transaction, user_id: UserId, now: Timestamp) -> Result<u64, StorageError> {
+/// Ends every grant of a person for `reason`; how many.
+pub async fn end_all(
+    tx: &mut Transaction,
+    user_id: UserId,
+    reason: EndReason,
+    now: Timestamp,
+) -> Result<u64, StorageError> {
     tx.execute(
         "UPDATE grants SET ended_at = $2, end_reason = $3 WHERE user_id = $1 AND ended_at IS NULL",
-        params![user_id, now, EndReason::UserDisabled.as_str()],
+        params![user_id, now, reason.as_str()],
     )
     .await
+}
+
+/// Ends every grant of a person whose account is closed; how many.
+pub async fn end_of_user(tx: &mut Transaction, user_id: UserId, now: Timestamp) -> Result<u64, StorageError> {
+    end_all(tx, user_id, EndReason::UserDisabled, now).await
 }
 
 /// The grants that ended at or after `since`: those whose access tokens may still be about.

@@ -49,6 +49,16 @@ pub async fn by_hash(db: &Database, hash: &TokenHash) -> Result<Option<Invite>, 
     db.query_opt(sql, params![hash.as_bytes()]).await?.as_ref().map(Invite::from_row).transpose()
 }
 
+/// The newest open link that names an e-mail address, given in lower case.
+pub async fn open_for(db: &Database, email: &str, now: Timestamp) -> Result<Option<(TokenHash, Invite)>, StorageError> {
+    let sql = "SELECT email, is_admin, created_at, expires_at, used_at, hash FROM invites \
+               WHERE email = $1 AND used_at IS NULL AND expires_at > $2 ORDER BY created_at DESC LIMIT 1";
+    let Some(row) = db.query_opt(sql, params![email, now]).await? else { return Ok(None) };
+    let hash: Vec<u8> = row.get(5)?;
+    let hash = TokenHash::from_stored(&hash).ok_or(StorageError::Inconsistent { what: "invites.hash" })?;
+    Ok(Some((hash, Invite::from_row(&row)?)))
+}
+
 /// Uses a link up for `user`; `false` when it is used already, expired, or not there. Of several at once one wins.
 pub async fn consume(
     tx: &mut Transaction,

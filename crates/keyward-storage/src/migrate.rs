@@ -49,6 +49,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0006_key_rotation.sql"),
         postgres: include_str!("../migrations/postgres/0006_key_rotation.sql"),
     },
+    Migration {
+        version: 7,
+        name: "identities",
+        sqlite: include_str!("../migrations/sqlite/0007_identities.sql"),
+        postgres: include_str!("../migrations/postgres/0007_identities.sql"),
+    },
 ];
 
 /// The schema version that this Keyward works with.
