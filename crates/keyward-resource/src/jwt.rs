@@ -5,11 +5,13 @@ mod algorithm;
 mod claims;
 mod further;
 mod header;
+mod statement;
 
 pub use algorithm::Algorithm;
 pub(crate) use claims::{Claims, NumericDate};
 pub(crate) use further::FurtherClaims;
 pub use header::TypeRule;
+pub(crate) use statement::UnverifiedStatement;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -36,6 +36,7 @@ pub mod layer;
 mod metadata;
 mod principal;
 mod provider;
+mod relying_party;
 mod revocations;
 #[cfg(test)]
 mod testing;
@@ -54,6 +55,7 @@ pub use provider::{
     ClientAuthentication, Introspection, IntrospectionConfig, IntrospectionStatus, Provider, ProviderConfig,
     ProviderState, ProviderStatus,
 };
+pub use relying_party::{IdToken, LogoutToken, RelyingParty, StatementError};
 pub use revocations::{Revocations, Revoked};
 pub use verify::{STATIC_ISSUER, StaticToken, StaticTokens, TrustedIssuer, Verifier, VerifierConfig};
 
