@@ -122,6 +122,12 @@ pub async fn list(db: &Database) -> Result<Vec<UpstreamGrant>, StorageError> {
     db.query(sql, params![]).await?.iter().map(from_row).collect()
 }
 
+/// The people whose grant for a connection is broken for `reason`.
+pub async fn broken(db: &Database, connection: &str, reason: &str) -> Result<Vec<UserId>, StorageError> {
+    let sql = "SELECT user_id FROM upstream_grants WHERE connection = $1 AND state = 'broken' AND reason = $2";
+    db.query(sql, params![connection, reason]).await?.iter().map(|row| row.get(0)).collect()
+}
+
 /// Stores a grant of a person who has none for this connection and whose account is open; whether it was stored.
 pub async fn insert(tx: &mut Transaction, grant: &UpstreamGrant) -> Result<bool, StorageError> {
     let sql = "INSERT INTO upstream_grants (id, connection, user_id, sealed, iv, auth_tag, key_id, version, state, scope, \

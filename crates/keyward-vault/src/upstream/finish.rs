@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use keyward_core::audit::{Action, AuditResult};
 use keyward_core::clock::Timestamp;
-use keyward_core::id::{ConnectionId, uuid_v7};
+use keyward_core::id::{ConnectionId, UserId, uuid_v7};
 use keyward_core::secret::{PlainToken, TokenKind};
 use keyward_core::words;
 use keyward_storage::upstream_authorizations::{self, UpstreamAuthorization};
@@ -75,21 +75,12 @@ impl Inner {
         if provider.issuer != question.issuer {
             return Err(ConnectError::OtherIssuer);
         }
-        check_issuer(&provider, &question, answer.iss.as_deref())?;
-        if let Some(error) = answer.error {
-            return Err(match error.as_str() {
-                "access_denied" => ConnectError::Denied,
-                other => ConnectError::Refused {
-                    error: words::code(other),
-                    description: answer.error_description.and_then(|text| words::tame(&text)),
-                },
-            });
-        }
-        let code = answer.code.filter(|code| !code.is_empty()).ok_or(ConnectError::NoCode)?;
+        check_issuer(&provider, question.iss_required, answer.iss.as_deref())?;
+        let code = code_of(answer)?;
         let client = self.client_of_grant(connection, &provider, &question.client_id).await?;
         let client = client.ok_or(ConnectError::NoQuestion)?;
         let response = self.exchange(connection, &provider, &client, &question, &code).await?;
-        self.store(connection, &provider, question, &who.email, response, asked_at).await
+        self.store(connection, &provider, question.into(), &who.email, response, asked_at).await
     }
 
     /// What was asked, if the answer can be to it.
@@ -132,11 +123,11 @@ impl Inner {
     }
 
     /// In the place of the grant that the person had, or as their first.
-    async fn store(
+    pub(super) async fn store(
         &self,
         connection: &Connection,
         provider: &Provider,
-        question: UpstreamAuthorization,
+        question: Asked,
         email: &str,
         response: TokenResponse,
         asked_at: Timestamp,
@@ -212,11 +203,38 @@ impl Inner {
     }
 }
 
-/// RFC 9207 §2.4. Where the provider has no issuer identifier, the redirect URI is its own, and that must do.
-fn check_issuer(provider: &Provider, question: &UpstreamAuthorization, iss: Option<&str>) -> Result<(), ConnectError> {
+/// What of a question is kept with its grant.
+pub(super) struct Asked {
+    pub(super) user_id: UserId,
+    pub(super) client_id: String,
+    pub(super) resource: Option<String>,
+    pub(super) scope: String,
+}
+
+impl From<UpstreamAuthorization> for Asked {
+    fn from(UpstreamAuthorization { user_id, client_id, resource, scope, .. }: UpstreamAuthorization) -> Self {
+        Self { user_id, client_id, resource, scope }
+    }
+}
+
+/// The code, or what the provider says in its place (RFC 6749 §4.1.2.1).
+pub(super) fn code_of(answer: Answer) -> Result<String, ConnectError> {
+    match answer.error.as_deref() {
+        Some("access_denied") => Err(ConnectError::Denied),
+        Some(other) => Err(ConnectError::Refused {
+            error: words::code(other),
+            description: answer.error_description.and_then(|text| words::tame(&text)),
+        }),
+        None => answer.code.filter(|code| !code.is_empty()).ok_or(ConnectError::NoCode),
+    }
+}
+
+/// RFC 9207 §2.4; the provider was compared with the one that was asked before. Where it has no issuer identifier, the
+/// redirect URI is its own, and that must do.
+pub(super) fn check_issuer(provider: &Provider, iss_required: bool, iss: Option<&str>) -> Result<(), ConnectError> {
     match iss {
-        Some(iss) if provider.has_issuer && iss != question.issuer => Err(ConnectError::OtherIssuer),
-        None if question.iss_required => Err(ConnectError::OtherIssuer),
+        Some(iss) if provider.has_issuer && iss != provider.issuer => Err(ConnectError::OtherIssuer),
+        None if iss_required => Err(ConnectError::OtherIssuer),
         _ => Ok(()),
     }
 }

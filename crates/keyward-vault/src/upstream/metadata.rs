@@ -10,6 +10,8 @@ pub(crate) struct ServerMetadata {
     pub(crate) token_endpoint: Url,
     pub(crate) revocation_endpoint: Option<Url>,
     pub(crate) registration_endpoint: Option<Url>,
+    pub(crate) userinfo_endpoint: Option<Url>,
+    pub(crate) end_session_endpoint: Option<Url>,
     /// `None` where it does not say, which means `client_secret_basic` (RFC 8414 §2).
     pub(crate) auth_methods: Option<Vec<String>>,
     /// Whether its answers name it (RFC 9207 §3).
@@ -34,6 +36,8 @@ impl TryFrom<AuthorizationServerMetadata> for ServerMetadata {
             token_endpoint: metadata.token_endpoint.ok_or(missing("token_endpoint"))?,
             revocation_endpoint: metadata.revocation_endpoint,
             registration_endpoint: metadata.registration_endpoint,
+            userinfo_endpoint: metadata.userinfo_endpoint,
+            end_session_endpoint: metadata.end_session_endpoint,
             auth_methods: metadata.token_endpoint_auth_methods_supported,
             iss_supported: metadata.authorization_response_iss_parameter_supported,
             s256,

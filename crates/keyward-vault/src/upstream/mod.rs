@@ -16,6 +16,7 @@ mod refresh;
 mod end;
 mod give_back;
 mod list;
+mod login;
 
 mod audit;
 mod cache;
@@ -60,6 +61,7 @@ pub use error::{BreakReason, ConnectError, GrantError, Reconnect};
 pub use finish::Answer;
 pub use keyward_discovery::DiscoveryError;
 pub use list::ConnectedGrant;
+pub use login::{AboutError, Departure, LOGIN, LoginQuestion, LoginTokens, Standing};
 pub use start::Traveller;
 pub use token_endpoint::TokenError;
 pub use token_response::TokenRefused;
@@ -134,9 +136,10 @@ impl Connections {
         self.0.connections.get(id).map(|connection| &connection.config)
     }
 
-    /// Every connection of the configuration, by id.
+    /// Every connection of the configuration at which people may connect, by id.
     pub fn configured(&self) -> impl Iterator<Item = &ConnectionConfig> {
-        self.0.connections.values().map(|connection| &connection.config)
+        let configured = self.0.connections.values().map(|connection| &connection.config);
+        configured.filter(|config| config.id.as_str() != LOGIN)
     }
 
     /// Where people connect: the page to send them to.
@@ -158,11 +161,17 @@ impl Connections {
 
 impl Inner {
     fn connect_url(&self, id: &ConnectionId) -> String {
+        if id.as_str() == LOGIN {
+            return format!("{}/login?again=1", self.public_url);
+        }
         format!("{}/connect/{id}", self.public_url)
     }
 
     /// One for each connection, so that an answer of one provider can never be taken for another's (RFC 9700 §4.4.2).
     fn redirect_uri(&self, id: &ConnectionId) -> String {
+        if id.as_str() == LOGIN {
+            return format!("{}/login/callback", self.public_url);
+        }
         format!("{}/connect/{id}/callback", self.public_url)
     }
 

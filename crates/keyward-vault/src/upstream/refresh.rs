@@ -129,7 +129,7 @@ impl Inner {
             return Err(NotRefreshed::Later("it has just changed".to_owned()));
         }
         match token_endpoint::request(&connection.http, &provider.token_endpoint, &client, &parameters).await {
-            Ok(TokenResponse { access_token, refresh_token: new, life, scope }) => {
+            Ok(TokenResponse { access_token, refresh_token: new, life, scope, .. }) => {
                 // RFC 6749 §6: without a new one, the old one stays.
                 let refresh_token = Some(new.unwrap_or(refresh_token));
                 let (expires_at, refresh_after) = self.times(asked_at, life, true)?;

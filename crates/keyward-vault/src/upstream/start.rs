@@ -76,11 +76,11 @@ impl Inner {
         let mut tx = self.db.begin("connection.start").await?;
         upstream_authorizations::insert(&mut tx, &state.hash(), &authorization).await?;
         tx.commit().await?;
-        let challenge = URL_SAFE_NO_PAD.encode(digest_of(&verifier));
+        let challenge = challenge_of(&verifier);
         Ok((self.authorization_url(connection, &provider, &client, &scope, &state, &challenge), scope))
     }
 
-    fn authorization_url(
+    pub(super) fn authorization_url(
         &self,
         connection: &Connection,
         provider: &Provider,
@@ -119,6 +119,8 @@ pub(super) fn place(id: Uuid) -> Place {
     Place::column("upstream_authorizations", "code_verifier", &id.to_string())
 }
 
-fn digest_of(verifier: &str) -> impl AsRef<[u8]> + use<> {
-    aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes())
+/// The challenge (RFC 7636 §4.2).
+pub(super) fn challenge_of(verifier: &str) -> String {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, verifier.as_bytes());
+    URL_SAFE_NO_PAD.encode(digest)
 }

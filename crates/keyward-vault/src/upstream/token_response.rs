@@ -18,6 +18,8 @@ const LONGEST_LIFE: Duration = Duration::from_secs(10 * 366 * 24 * 60 * 60);
 pub(crate) struct TokenResponse {
     pub(crate) access_token: Secret,
     pub(crate) refresh_token: Option<Secret>,
+    /// Who has logged in, where that was asked (OpenID Connect Core §3.1.3.3).
+    pub(crate) id_token: Option<Secret>,
     /// How long the access token lives.
     pub(crate) life: Option<Duration>,
     /// What was granted, where it is not what was asked for.
@@ -60,6 +62,7 @@ impl TokenRefused {
 struct Body {
     access_token: Option<String>,
     refresh_token: Option<String>,
+    id_token: Option<String>,
     token_type: Option<String>,
     expires_in: Option<Seconds>,
     scope: Option<String>,
@@ -86,6 +89,7 @@ pub(crate) fn parse(status: StatusCode, body: &[u8]) -> Result<TokenResponse, To
     // Into types that are wiped, before anything can return.
     let access_token = body.access_token.map(Secret::from_text);
     let refresh_token = body.refresh_token.map(Secret::from_text).filter(|token| !token.is_empty());
+    let id_token = body.id_token.map(Secret::from_text);
     if let Some(error) = body.error {
         let description = body.error_description.and_then(|text| words::tame(&text));
         return Err(TokenRefused::Error { error: words::code(&error), description });
@@ -104,7 +108,8 @@ pub(crate) fn parse(status: StatusCode, body: &[u8]) -> Result<TokenResponse, To
     }
     let life =
         body.expires_in.map(|seconds| seconds.read().ok_or(TokenRefused::Malformed("its expires_in is no number")));
-    Ok(TokenResponse { access_token, refresh_token, life: life.transpose()?.flatten(), scope: body.scope })
+    let life = life.transpose()?.flatten();
+    Ok(TokenResponse { access_token, refresh_token, id_token, life, scope: body.scope })
 }
 
 fn check(token: &Secret) -> Result<(), &'static str> {
