@@ -119,6 +119,8 @@ words! {
         UserInvite = "user.invite",
         /// An account was made.
         UserCreate = "user.create",
+        /// An account got another way to log in: an identity at a provider.
+        UserLink = "user.link",
         /// An account was closed.
         UserDisable = "user.disable",
         /// A person logged in, or failed to.

@@ -13,7 +13,8 @@ use keyward_storage::consents;
 
 use crate::body::Form;
 use crate::client::Origin;
-use crate::consent::{self, Consent, Voucher};
+use crate::consent::{self, Consent, Voucher, Who};
+use crate::csrf::VisitForm;
 use crate::login;
 use crate::redirect_uri::RedirectKind;
 use crate::session::{self, LoggedIn};
@@ -30,8 +31,19 @@ pub(crate) async fn authorize(
 ) -> Result<Response, AuthorizeError> {
     let request = UnverifiedAuthorizeRequest::new(query.unwrap_or_default()).verify(&issuer).await?;
     let Some(person) = session::current(&issuer, &headers).await? else {
-        return request
-            .unless_silent(ReturnedError::LoginRequired, || login::redirect(&issuer, &request.here(&issuer)));
+        return match &issuer.provider {
+            None => {
+                request.unless_silent(ReturnedError::LoginRequired, || login::redirect(&issuer, &request.here(&issuer)))
+            }
+            Some(provider) => {
+                let visit = VisitForm::new(&issuer, &headers)?;
+                request.unless_silent(ReturnedError::LoginRequired, || {
+                    let who = Who::Anybody { provider: &provider.name, csrf: &visit.token };
+                    let page = ask(&issuer, &request, who);
+                    visit.attach(page)
+                })
+            }
+        };
     };
     if request.prompt.wants_fresh_login(person.auth_time, issuer.clock.now()) {
         let next = request.here_after_login(&issuer);
@@ -40,7 +52,13 @@ pub(crate) async fn authorize(
     if may_skip_consent(&issuer, &request, &person).await? {
         return code::issue(&issuer, &request, &person, code::Decided::Before).await;
     }
-    request.unless_silent(ReturnedError::ConsentRequired, || ask(&issuer, &request, &person))
+    request.unless_silent(ReturnedError::ConsentRequired, || ask(&issuer, &request, Who::Person(&person)))
+}
+
+/// Goes on with a request that its person had allowed before they logged in, in the same browser and just now.
+pub(crate) async fn go_on(issuer: &Issuer, query: String, person: &LoggedIn) -> Result<Response, AuthorizeError> {
+    let request = UnverifiedAuthorizeRequest::new(query).verify(issuer).await?;
+    code::issue(issuer, &request, person, code::Decided::Now).await
 }
 
 /// `POST /authorize` (OpenID Connect Core §3.1.2.1): the same parameters in a form. The browser comes again by GET, so
@@ -64,7 +82,7 @@ async fn may_skip_consent(
     Ok(given.is_some_and(|given| given.covers(&request.scopes)))
 }
 
-fn ask(issuer: &Issuer, request: &AuthorizeRequest, person: &LoggedIn) -> Response {
+fn ask(issuer: &Issuer, request: &AuthorizeRequest, who: Who<'_>) -> Response {
     let client = &request.client;
     let voucher = match &client.origin {
         Origin::Document { host, pinned: false } => Voucher::Host(host),
@@ -84,7 +102,7 @@ fn ask(issuer: &Issuer, request: &AuthorizeRequest, person: &LoggedIn) -> Respon
         action: &issuer.config.path("/consent"),
         hidden: &[("request", &request.query)],
     };
-    consent::page(issuer, person, &consent)
+    consent::page(issuer, who, &consent)
 }
 
 #[cfg(test)]

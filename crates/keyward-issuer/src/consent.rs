@@ -33,6 +33,30 @@ pub struct Consent<'a> {
     pub hidden: &'a [(&'a str, &'a str)],
 }
 
+/// Who is asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Who<'a> {
+    /// Somebody who is logged in.
+    Person(&'a LoggedIn),
+    /// Somebody who will log in at a provider if they allow it. Asked before: the provider knows one client for all of
+    /// ours, and does not ask about each.
+    Anybody {
+        /// The provider's name.
+        provider: &'a str,
+        /// The form's proof that it comes from a page of ours in this browser.
+        csrf: &'a str,
+    },
+}
+
+impl Who<'_> {
+    fn csrf(&self) -> &str {
+        match self {
+            Self::Person(person) => &person.csrf,
+            Self::Anybody { csrf, .. } => csrf,
+        }
+    }
+}
+
 /// Who says that a client is what it calls itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Voucher<'a> {
@@ -47,13 +71,18 @@ pub enum Voucher<'a> {
 }
 
 /// The page. Its form sends `decision` (`allow` or `deny`), `csrf` and the hidden fields.
-pub fn page(issuer: &Issuer, person: &LoggedIn, consent: &Consent<'_>) -> Response {
+pub fn page(issuer: &Issuer, who: Who<'_>, consent: &Consent<'_>) -> Response {
     let config = &issuer.config;
     let target = RedirectTarget::of(consent.redirect_uri);
     let name = tame(consent.client_name);
     let body = html! {
         h1 { "Allow " bdi data-client-name { (name) } " to use " (consent.server_name) "?" }
-        p.soft { "You are logged in as " strong { (person.email) } "." }
+        @match who {
+            Who::Person(person) => { p.soft { "You are logged in as " strong { (person.email) } "." } }
+            Who::Anybody { provider, .. } => {
+                p.soft data-login-provider { "If you allow it, you log in at " strong { (provider) } " next." }
+            }
+        }
         (warnings(consent, &name, &target))
         p { "It will be able to do this in your name, until you end the connection:" }
         ul.ticks {
@@ -84,7 +113,7 @@ pub fn page(issuer: &Issuer, person: &LoggedIn, consent: &Consent<'_>) -> Respon
             dd data-redirect-host { (target.shown) }
         }
         form method="post" action=(consent.action) {
-            input type="hidden" name="csrf" value=(person.csrf);
+            input type="hidden" name="csrf" value=(who.csrf());
             @for (name, value) in consent.hidden { input type="hidden" name=(name) value=(value); }
             div.actions {
                 button.quiet type="submit" name="decision" value="deny" { "Deny" }

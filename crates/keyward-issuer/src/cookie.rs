@@ -15,6 +15,8 @@ pub(crate) enum Cookie {
     Session,
     /// What forms are bound to while nobody is logged in.
     Visit,
+    /// What the answer of an identity provider is bound to. It is set when the browser leaves for there, never before.
+    Login,
 }
 
 impl Cookie {
@@ -23,6 +25,7 @@ impl Cookie {
         let what = match self {
             Self::Session => "session",
             Self::Visit => "visit",
+            Self::Login => "login",
         };
         let port = config.port().map(|port| format!("_{port}")).unwrap_or_default();
         format!("{prefix}keyward_{what}{port}")

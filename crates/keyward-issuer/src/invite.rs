@@ -15,6 +15,7 @@ use crate::account::new_password::NewPassword;
 use crate::account::open::{Opened, open};
 use crate::csrf::{self, VisitForm};
 use crate::invite::form::InviteForm;
+use crate::login::provider;
 use crate::page;
 use crate::page::failure::PageFailure;
 use crate::page::input::{Fields, TypedPassword};
@@ -26,6 +27,9 @@ pub(crate) async fn show(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, PageFailure> {
+    if let Some(provider) = &issuer.provider {
+        return Ok(provider::no_passwords(provider));
+    }
     let (_, invite) = match find(&issuer, &token).await? {
         Ok(found) => found,
         Err(dead) => return Ok(dead.page()),
@@ -62,6 +66,9 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     Fields(fields): Fields<InviteFields>,
 ) -> Result<Response, PageFailure> {
+    if let Some(provider) = &issuer.provider {
+        return Ok(provider::no_passwords(provider));
+    }
     csrf::check(&issuer, &headers, None, &fields.csrf)?;
     let (link, invite) = match find(&issuer, &token).await? {
         Ok(found) => found,

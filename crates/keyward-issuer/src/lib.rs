@@ -38,6 +38,7 @@ mod cookie;
 pub mod csrf;
 mod invite;
 mod landing;
+mod limit;
 pub mod login;
 mod logout;
 pub mod page;

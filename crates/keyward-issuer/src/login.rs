@@ -1,8 +1,9 @@
-//! `/login`: by e-mail address and password.
+//! `/login`: by e-mail address and password, or at a provider.
 
 mod form;
 pub(crate) mod next;
 pub mod password;
+pub mod provider;
 mod throttle;
 
 use axum::Extension;
@@ -58,6 +59,10 @@ pub(crate) async fn show(
     if link.again.is_none() && session::current(&issuer, &headers).await?.is_some() {
         return Ok(Redirect::to(&target(&issuer, next.as_ref())).into_response());
     }
+    if let Some(provider) = &issuer.provider {
+        let page = provider::show(&issuer, provider, &headers, next.as_ref(), link.again.is_some());
+        return Ok(page.unwrap_or_else(IntoResponse::into_response));
+    }
     let visit = VisitForm::new(&issuer, &headers)?;
     let form = LoginForm { csrf: &visit.token, next: next.as_ref(), email: "", complaint: None };
     let page = form.page(&issuer);
@@ -81,6 +86,9 @@ pub(crate) async fn submit(
     headers: HeaderMap,
     Fields(fields): Fields<LoginFields>,
 ) -> Result<Response, PageFailure> {
+    if let Some(provider) = &issuer.provider {
+        return Ok(provider::no_passwords(provider));
+    }
     csrf::check(&issuer, &headers, None, &fields.csrf)?;
     let next = fields.next.as_deref().and_then(|next| Next::parse(&issuer.config.public_url, next));
     let again = |complaint| {

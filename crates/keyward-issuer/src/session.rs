@@ -82,6 +82,17 @@ pub(crate) async fn start(
     user: &User,
     auth_methods: &str,
 ) -> Result<HeaderValue, PageFailure> {
+    begin(issuer, tx, headers, user, auth_methods).await.map(|(cookie, _)| cookie)
+}
+
+/// The same; gives the person, too, as their next request will show them.
+pub(crate) async fn begin(
+    issuer: &Issuer,
+    tx: &mut Transaction,
+    headers: &HeaderMap,
+    user: &User,
+    auth_methods: &str,
+) -> Result<(HeaderValue, LoggedIn), PageFailure> {
     let now = issuer.clock.now();
     if let Some(previous) = Cookie::Session.read(&issuer.config, headers) {
         sessions::end_by_token(tx, &previous.hash(), now).await?;
@@ -99,7 +110,16 @@ pub(crate) async fn start(
         user_agent: user_agent(headers),
     };
     sessions::insert(tx, &token.hash(), &session).await?;
-    Ok(Cookie::Session.set(&issuer.config, &token, Some(lifetime.as_secs())))
+    let person = LoggedIn {
+        session_id: session.id,
+        user_id: user.id,
+        email: user.email.clone(),
+        name: user.name.clone(),
+        is_admin: user.is_admin,
+        auth_time: now,
+        csrf: csrf::of_session(&token),
+    };
+    Ok((Cookie::Session.set(&issuer.config, &token, Some(lifetime.as_secs())), person))
 }
 
 fn user_agent(headers: &HeaderMap) -> Option<String> {

@@ -15,8 +15,9 @@ use keyward_vault::Vault;
 
 use crate::config::IssuerConfig;
 use crate::ended::EndedGrants;
+use crate::limit::StrangerLimit;
 use crate::login::password::{PasswordError, Passwords};
-use crate::register::limit::RegistrationLimit;
+use crate::login::provider::LoginProvider;
 use crate::register::metadata_document::ClientDocuments;
 use crate::signing::{SigningError, SigningKeys};
 
@@ -42,7 +43,10 @@ pub struct IssuerState {
     pub random: Random,
     pub(crate) signing: SigningKeys,
     pub(crate) client_documents: ClientDocuments,
-    pub(crate) registrations: RegistrationLimit,
+    pub(crate) registrations: StrangerLimit,
+    /// Where people log in, when not by password.
+    pub(crate) provider: Option<LoginProvider>,
+    pub(crate) departures: StrangerLimit,
     pub(crate) ended: EndedGrants,
 }
 
@@ -62,7 +66,7 @@ pub enum StartError {
 }
 
 impl Issuer {
-    /// Starts over a migrated database; the first start makes the signing key.
+    /// Starts over a migrated database; the first start makes the signing key. People log in by password.
     pub async fn start(
         config: IssuerConfig,
         db: Database,
@@ -71,10 +75,22 @@ impl Issuer {
         clock: Clock,
         random: Random,
     ) -> Result<Self, StartError> {
+        Self::start_with(config, db, vault, audit, clock, random, None).await
+    }
+
+    /// The same; with a provider, people log in there instead.
+    pub async fn start_with(
+        config: IssuerConfig,
+        db: Database,
+        vault: Vault,
+        audit: AuditLog,
+        clock: Clock,
+        random: Random,
+        provider: Option<LoginProvider>,
+    ) -> Result<Self, StartError> {
         let signing = SigningKeys::start(&db, &vault, &audit, &clock).await?;
         let passwords = Passwords::new(&random)?;
         let client_documents = ClientDocuments::new(&config, TlsConnector::system());
-        let registrations = RegistrationLimit::default();
         let state = IssuerState {
             config,
             db,
@@ -85,7 +101,9 @@ impl Issuer {
             random,
             signing,
             client_documents,
-            registrations,
+            registrations: StrangerLimit::of_registrations(),
+            provider,
+            departures: StrangerLimit::of_departures(),
             ended: EndedGrants::default(),
         };
         Ok(Self(Arc::new(state)))

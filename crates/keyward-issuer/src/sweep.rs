@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use keyward_storage::{StorageError, Topic, clients, codes, refresh_tokens};
+use keyward_storage::{StorageError, Topic, clients, codes, login_attempts, logout_tokens, refresh_tokens};
 
 use crate::state::Issuer;
 
@@ -23,6 +23,8 @@ pub struct Swept {
     pub refresh_tokens: u64,
     /// Clients that were never used.
     pub clients: u64,
+    /// Browsers that never came back from the identity provider, and logout tokens of it.
+    pub logins: u64,
 }
 
 impl Issuer {
@@ -33,7 +35,25 @@ impl Issuer {
             codes: codes::delete_expired(&self.db, now.minus(CODES_KEPT)).await?,
             refresh_tokens: refresh_tokens::delete_expired(&self.db, now.minus(REFRESH_TOKENS_KEPT)).await?,
             clients: clients::reap_never_used(&self.db, now.minus(UNUSED_CLIENTS_KEPT)).await?,
+            logins: login_attempts::delete_expired(&self.db, now).await?
+                + logout_tokens::delete_expired(&self.db, now).await?,
         })
+    }
+
+    async fn changed(&self, topic: Topic) {
+        match topic {
+            Topic::SigningKeys => {
+                if let Err(error) = self.signing.reload(&self.db, &self.vault, &self.clock).await {
+                    tracing::error!(error = &error as &dyn std::error::Error, "signing keys could not be loaded");
+                }
+            }
+            Topic::UpstreamGrants => {
+                if let Err(error) = self.end_refused_logins().await {
+                    tracing::error!(%error, "logins that the provider has taken back did not all end");
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The work that goes on beside requests, for as long as the future is polled.
@@ -42,13 +62,7 @@ impl Issuer {
         let mut sweeps = tokio::time::interval(EVERY);
         loop {
             tokio::select! {
-                topic = changes.next() => {
-                    if topic == Topic::SigningKeys
-                        && let Err(error) = self.signing.reload(&self.db, &self.vault, &self.clock).await
-                    {
-                        tracing::error!(error = &error as &dyn std::error::Error, "signing keys could not be loaded");
-                    }
-                }
+                topic = changes.next() => self.changed(topic).await,
                 _ = sweeps.tick() => match self.sweep().await {
                     Ok(swept) => tracing::debug!(?swept, "removed what has ended"),
                     Err(error) => {

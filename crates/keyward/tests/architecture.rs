@@ -13,7 +13,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keyward-storage", &["keyward-core"]),
     ("keyward-resource", &["keyward-core", "keyward-discovery", "keyward-outbound"]),
     ("keyward-vault", &["keyward-core", "keyward-storage", "keyward-discovery", "keyward-outbound"]),
-    ("keyward-issuer", &["keyward-core", "keyward-storage", "keyward-vault", "keyward-outbound"]),
+    ("keyward-issuer", &["keyward-core", "keyward-storage", "keyward-resource", "keyward-vault", "keyward-outbound"]),
     ("keyward-gateway", &["keyward-core", "keyward-resource", "keyward-vault", "keyward-storage", "keyward-outbound"]),
     ("keyward-console", &["keyward-core", "keyward-vault", "keyward-issuer", "keyward-storage"]),
     // No room: it measures the cabinet in place, and the rest by running the binary.

@@ -47,6 +47,11 @@ impl Prompt {
         self.consent
     }
 
+    /// Whether somebody who is logged in elsewhere has to prove again who they are.
+    pub(crate) fn asks_for_login(self) -> bool {
+        self.login || self.max_age.is_some()
+    }
+
     /// Whether a login at `auth_time` is not enough.
     pub(crate) fn wants_fresh_login(self, auth_time: Timestamp, now: Timestamp) -> bool {
         self.login || self.max_age.is_some_and(|max_age| now.since(auth_time) > max_age)

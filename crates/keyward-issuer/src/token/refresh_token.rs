@@ -39,6 +39,10 @@ pub(super) async fn exchange(
     let scope = narrow(&grant, parameters.get("scope"))?;
     let user = users::by_id(&issuer.db, grant.user_id).await?.ok_or(InvalidGrant::RefreshToken)?;
 
+    if !issuer.login_stands(user.id).await? {
+        return Err(InvalidGrant::RefreshToken.into());
+    }
+
     let now = issuer.clock.now();
     let (successor, sealed) = new_successor(issuer, &presented).await?;
     let mut tx = issuer.db.begin("refresh").await?;

@@ -5,7 +5,7 @@ use http_body_util::BodyExt;
 use keyward_core::resource::ResourceUri;
 use keyward_core::scope::ScopeSet;
 
-use crate::consent::{self, Consent, Voucher};
+use crate::consent::{self, Consent, Voucher, Who};
 use crate::session;
 use crate::testing::{Site, on_each_database};
 
@@ -24,7 +24,7 @@ async fn page(site: &Site, voucher: Voucher<'_>, redirect_uri: &str) -> (Respons
         action: "/consent",
         hidden: &[("request", "a=b&c=\"d\"")],
     };
-    let (parts, body) = consent::page(&site.issuer, &person, &consent).into_parts();
+    let (parts, body) = consent::page(&site.issuer, Who::Person(&person), &consent).into_parts();
     let text = body.collect().await.expect("body").to_bytes();
     let text = String::from_utf8(text.to_vec()).expect("UTF-8");
     assert!(text.contains(&format!("name=\"csrf\" value=\"{}\"", person.csrf)));

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::DocumentError;
 use crate::config::IssuerConfig;
-use crate::register::limit::RegistrationLimit;
+use crate::limit::StrangerLimit;
 use crate::register::metadata::{Metadata, Source, UnverifiedMetadata};
 
 /// The draft (§6.6) recommends 5 KB; documents with logos inlined are seen, so a good deal more is read.
@@ -42,7 +42,7 @@ pub(crate) struct ClientDocuments {
     places: Semaphore,
     failures: Mutex<HashMap<String, Timestamp>>,
     /// Apart from that of registrations, so that a flood of the one kind does not keep the other out.
-    new: RegistrationLimit,
+    new: StrangerLimit,
 }
 
 impl ClientDocuments {
@@ -54,7 +54,7 @@ impl ClientDocuments {
             client: Client::new(limits, tls),
             places: Semaphore::new(AT_ONCE),
             failures: Mutex::default(),
-            new: RegistrationLimit::default(),
+            new: StrangerLimit::of_registrations(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! How fast strangers may register clients: a bucket for each address and one for all of them.
+//! How fast strangers may have something done that leaves a trace: a bucket for each address and one for all of them.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -7,21 +7,23 @@ use std::time::Duration;
 
 use keyward_core::clock::Timestamp;
 
-/// Hosted clients share their addresses, so one address may do a good deal.
-const PER_ADDRESS: Bucket = Bucket { size: 60, refill_every: Duration::from_secs(10) };
-const ALTOGETHER: Bucket = Bucket { size: 600, refill_every: Duration::from_secs(1) };
 /// More addresses than this are not kept apart.
 const MAX_ADDRESSES: usize = 10_000;
 
 /// So many at once, and one more each time so much has passed.
+#[derive(Clone, Copy, Debug)]
 struct Bucket {
     size: u32,
     refill_every: Duration,
 }
 
-/// The registrations of late.
-#[derive(Debug, Default)]
-pub(crate) struct RegistrationLimit(Mutex<Levels>);
+/// What strangers did of late.
+#[derive(Debug)]
+pub(crate) struct StrangerLimit {
+    per_address: Bucket,
+    altogether: Bucket,
+    levels: Mutex<Levels>,
+}
 
 #[derive(Debug, Default)]
 struct Levels {
@@ -35,17 +37,37 @@ struct Level {
     full_at: Timestamp,
 }
 
-impl RegistrationLimit {
-    /// Takes one registration out of the buckets; `Err` says how long to wait.
+impl StrangerLimit {
+    /// For registrations. Hosted clients share their addresses, so one address may do a good deal.
+    pub(crate) fn of_registrations() -> Self {
+        Self::new(
+            Bucket { size: 60, refill_every: Duration::from_secs(10) },
+            Bucket { size: 600, refill_every: Duration::from_secs(1) },
+        )
+    }
+
+    /// For browsers that leave for an identity provider. A whole office may come from one address in the morning.
+    pub(crate) fn of_departures() -> Self {
+        Self::new(
+            Bucket { size: 300, refill_every: Duration::from_secs(1) },
+            Bucket { size: 5_000, refill_every: Duration::from_millis(100) },
+        )
+    }
+
+    fn new(per_address: Bucket, altogether: Bucket) -> Self {
+        Self { per_address, altogether, levels: Mutex::default() }
+    }
+
+    /// Takes one out of the buckets; `Err` says how long to wait.
     pub(crate) fn take(&self, address: Option<IpAddr>, now: Timestamp) -> Result<(), Duration> {
-        let mut levels = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut levels = self.levels.lock().unwrap_or_else(PoisonError::into_inner);
         if levels.by_address.len() >= MAX_ADDRESSES {
             levels.by_address.retain(|_, level| level.full_at > now);
         }
-        let all = ALTOGETHER.after_one(levels.all, now)?;
+        let all = self.altogether.after_one(levels.all, now)?;
         if let Some(address) = address {
             let known = levels.by_address.get(&address).copied();
-            let level = PER_ADDRESS.after_one(known, now)?;
+            let level = self.per_address.after_one(known, now)?;
             if known.is_some() || levels.by_address.len() < MAX_ADDRESSES {
                 levels.by_address.insert(address, level);
             }
@@ -72,7 +94,7 @@ mod tests {
 
     #[test]
     fn an_address_that_floods_waits_and_others_do_not() {
-        let limit = RegistrationLimit::default();
+        let limit = StrangerLimit::of_registrations();
         let now = Timestamp::from_seconds(1_700_000_000);
         let flooding = Some(IpAddr::from([192, 0, 2, 1]));
         for _ in 0..60 {
@@ -86,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_locks_nobody_out() {
-        let limit = RegistrationLimit::default();
+        let limit = StrangerLimit::of_registrations();
         let now = Timestamp::from_seconds(1_700_000_000);
         let address = Some(IpAddr::from([192, 0, 2, 1]));
         limit.take(address, now).expect("within the bucket");
@@ -95,7 +117,7 @@ mod tests {
 
     #[test]
     fn all_together_are_bounded() {
-        let limit = RegistrationLimit::default();
+        let limit = StrangerLimit::of_registrations();
         let now = Timestamp::from_seconds(1_700_000_000);
         for _ in 0..600 {
             limit.take(None, now).expect("within the bucket");

@@ -1,0 +1,102 @@
+//! `GET /login/callback`: the browser is back from the provider. What it brings is shown nowhere.
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Redirect, Response};
+use http::{HeaderMap, HeaderValue, header};
+use keyward_core::audit::{Action, AuditEvent, AuditResult};
+use keyward_core::secret::{PlainToken, TokenKind};
+use keyward_storage::users::User;
+use keyward_storage::{identities, login_attempts, session_identities};
+use keyward_vault::upstream::{Answer, LoginQuestion};
+use serde::Deserialize;
+
+use super::browser::BrowserSecret;
+use super::person::{self, Person};
+use super::problem::LoginFailed;
+use super::{LoginProvider, account};
+use crate::authorize;
+use crate::page::input::Link;
+use crate::session::{self, LoggedIn};
+use crate::state::Issuer;
+
+/// An authorization response (RFC 6749 §4.1.2, RFC 9207 §2).
+#[derive(Deserialize)]
+pub(crate) struct Query {
+    code: Option<String>,
+    state: Option<String>,
+    iss: Option<String>,
+    error: Option<String>,
+    error_description: Option<String>,
+}
+
+pub(crate) async fn arrive(
+    State(issuer): State<Issuer>,
+    headers: HeaderMap,
+    Link(query): Link<Query>,
+) -> Result<Response, LoginFailed> {
+    let provider = issuer.provider.as_ref().ok_or(LoginFailed::NoProvider)?;
+    let finished = finish(&issuer, provider, &headers, query).await;
+    finished.inspect_err(|failed| failed.record(&issuer, provider))
+}
+
+async fn finish(
+    issuer: &Issuer,
+    provider: &LoginProvider,
+    headers: &HeaderMap,
+    query: Query,
+) -> Result<Response, LoginFailed> {
+    // The question is taken first: whatever is wrong with an answer, no second one is heard.
+    let state = query.state.as_deref().and_then(|state| PlainToken::parse(TokenKind::State, state));
+    let state = state.ok_or(LoginFailed::NoQuestion)?;
+    let attempt = login_attempts::take(&issuer.db, &state.hash()).await?;
+    let attempt = attempt.filter(|attempt| issuer.clock.now() < attempt.expires_at).ok_or(LoginFailed::NoQuestion)?;
+    let browser = BrowserSecret::read(issuer, headers).ok_or(LoginFailed::OtherBrowser)?;
+    if !browser.hash().equals_in_constant_time(&attempt.browser) {
+        return Err(LoginFailed::OtherBrowser);
+    }
+    let question = LoginQuestion {
+        issuer: attempt.issuer,
+        iss_required: attempt.iss_required,
+        client_id: attempt.client_id,
+        resource: attempt.resource,
+        scope: attempt.scope,
+    };
+    let Query { code, iss, error, error_description, .. } = query;
+    let answer = Answer { code, state: None, iss, error, error_description };
+    let tokens = provider.connections.finish_login(question, answer, &browser.code_verifier(&state)).await?;
+    let person = person::of(issuer, provider, &tokens, &browser.nonce(&state)).await?;
+    let user = account::of(issuer, provider, &person).await?;
+    // Before anything is open to them here: what ends a login is seen on this grant.
+    provider.connections.keep_login(user.id, &user.email, tokens).await?;
+    let (cookie, logged_in) = begin(issuer, headers, &user, &person).await?;
+    let mut response = match attempt.allowed_request {
+        Some(query) => match authorize::go_on(issuer, query, &logged_in).await {
+            Ok(response) => response,
+            Err(error) => error.into_response(),
+        },
+        None => Redirect::to(&attempt.next.unwrap_or_else(|| issuer.config.path("/account"))).into_response(),
+    };
+    response.headers_mut().append(header::SET_COOKIE, cookie);
+    Ok(response)
+}
+
+async fn begin(
+    issuer: &Issuer,
+    headers: &HeaderMap,
+    user: &User,
+    person: &Person,
+) -> Result<(HeaderValue, LoggedIn), LoginFailed> {
+    let now = issuer.clock.now();
+    let mut tx = issuer.db.begin("login").await?;
+    let (cookie, logged_in) = session::begin(issuer, &mut tx, headers, user, "provider").await?;
+    let (at, subject, sid) = (&person.issuer, &person.subject, person.session_id.as_deref());
+    session_identities::insert(&mut tx, logged_in.session_id, at, subject, sid).await?;
+    identities::touch(&mut tx, at, subject, now).await?;
+    let event = AuditEvent {
+        user_email: Some(user.email.clone()),
+        detail: Some(serde_json::json!({ "reason": "provider", "issuer": at }).to_string()),
+        ..AuditEvent::new(now, Action::Login, AuditResult::Ok)
+    };
+    issuer.audit.commit(tx, [event]).await?;
+    Ok((cookie, logged_in))
+}

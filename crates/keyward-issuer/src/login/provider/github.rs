@@ -1,0 +1,63 @@
+//! Who somebody is at GitHub, which knows no ID tokens for people: its interface for programs says it. A person is their
+//! number; names there can be changed and be taken by others.
+
+use keyward_vault::upstream::LoginTokens;
+use serde::Deserialize;
+use url::Url;
+
+use super::person::{Person, tame};
+use super::problem::LoginFailed;
+use crate::account::email::EmailAddress;
+
+/// `GET /user`.
+#[derive(Deserialize)]
+struct User {
+    id: u64,
+    name: Option<String>,
+}
+
+/// `GET /user/emails`, which needs the scope `user:email`.
+#[derive(Deserialize)]
+struct Email {
+    email: String,
+    primary: bool,
+    verified: bool,
+}
+
+pub(super) async fn person(tokens: &LoginTokens, user: &Url, emails: &Url) -> Result<Person, LoginFailed> {
+    let user: User = serde_json::from_slice(&tokens.about(user).await?).map_err(|_| LoginFailed::AboutMalformed)?;
+    let email = primary(&tokens.about(emails).await?)?;
+    Ok(Person {
+        issuer: tokens.issuer().to_owned(),
+        subject: user.id.to_string(),
+        email,
+        name: user.name.as_deref().and_then(tame),
+        session_id: None,
+    })
+}
+
+/// The primary address, if it is verified. Addresses that GitHub gives out itself receive nothing and name nobody.
+fn primary(json: &[u8]) -> Result<Option<EmailAddress>, LoginFailed> {
+    let emails: Vec<Email> = serde_json::from_slice(json).map_err(|_| LoginFailed::AboutMalformed)?;
+    let own = |email: &&Email| {
+        email.primary && email.verified && !email.email.to_ascii_lowercase().ends_with("@users.noreply.github.com")
+    };
+    Ok(emails.iter().find(own).and_then(|email| EmailAddress::parse(&email.email).ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_verified_primary_address_counts() {
+        let read = |json: &str| primary(json.as_bytes()).expect(json).map(|email| email.to_string());
+        let two = r#"[{"email":"other@example.com","primary":false,"verified":true,"visibility":null},
+            {"email":"Ada@example.com","primary":true,"verified":true,"visibility":"private"}]"#;
+        assert_eq!(read(two).as_deref(), Some("ada@example.com"));
+        assert_eq!(read(r#"[{"email":"ada@example.com","primary":true,"verified":false}]"#), None);
+        assert_eq!(read(r#"[{"email":"1+a@users.noreply.github.com","primary":true,"verified":true}]"#), None);
+        assert_eq!(read("[]"), None);
+        assert!(primary(br#"{"message":"Not Found"}"#).is_err());
+    }
+}
