@@ -34,7 +34,7 @@ pub(crate) const ISSUER: &str = "http://127.0.0.1:8080";
 pub(crate) const CODA: &str = "http://127.0.0.1:8080/coda/mcp";
 pub(crate) const SLACK: &str = "http://127.0.0.1:8080/slack/mcp";
 pub(crate) const CALLBACK: &str = "https://client.example/callback";
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 
 /// One authorization server, its database, and Ada's browser.
 pub(crate) struct Site {

@@ -3,6 +3,7 @@
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::id::UserId;
+use keyward_storage::invites::Invite;
 use keyward_storage::users::User;
 use keyward_storage::{Topic, identities, invites, users};
 
@@ -28,7 +29,7 @@ async fn first_time(issuer: &Issuer, provider: &LoginProvider, person: &Person) 
     let rules = &provider.accounts;
     let invite = invites::open_for(&issuer.db, email.as_str(), now).await?;
     let there = users::by_email(&issuer.db, email.as_str()).await?;
-    let user = match there {
+    let (user, is_new) = match there {
         Some(user) if user.disabled_at.is_some() => return Err(LoginFailed::Closed(user.email)),
         Some(user) => {
             // Whoever has an identity there already is somebody else, with the same address today. An invitation that names
@@ -37,19 +38,13 @@ async fn first_time(issuer: &Issuer, provider: &LoginProvider, person: &Person) 
             if invite.is_none() && !linkable {
                 return Err(LoginFailed::NotLinked(email.to_string()));
             }
-            user
+            (user, false)
         }
-        None if invite.is_some() || rules.may_sign_up(email) => User {
-            id: UserId::new(now, &issuer.random)?,
-            email: email.as_str().to_owned(),
-            name: person.name.clone(),
-            is_admin: invite.as_ref().is_some_and(|(_, invite)| invite.is_admin),
-            created_at: now,
-            disabled_at: None,
-        },
+        None if invite.is_some() || rules.may_sign_up(email) => {
+            (new_user(issuer, person, email, invite.as_ref().map(|(_, invite)| invite))?, true)
+        }
         None => return Err(LoginFailed::NotInvited(email.to_string())),
     };
-    let is_new = user.created_at == now;
     let link = invite.map(|(hash, _)| hash);
     let mut tx = issuer.db.begin("account.of_identity").await?;
     // Of several who do this at once, one does it; the others find it done when they try again.
@@ -68,6 +63,23 @@ async fn first_time(issuer: &Issuer, provider: &LoginProvider, person: &Person) 
     tx.notify(Topic::Users).await?;
     issuer.audit.commit(tx, [event(issuer, &user, email, person, is_new)]).await?;
     Ok(user)
+}
+
+fn new_user(
+    issuer: &Issuer,
+    person: &Person,
+    email: &EmailAddress,
+    invite: Option<&Invite>,
+) -> Result<User, LoginFailed> {
+    let now = issuer.clock.now();
+    Ok(User {
+        id: UserId::new(now, &issuer.random)?,
+        email: email.as_str().to_owned(),
+        name: person.name.clone(),
+        is_admin: invite.is_some_and(|invite| invite.is_admin),
+        created_at: now,
+        disabled_at: None,
+    })
 }
 
 fn event(issuer: &Issuer, user: &User, email: &EmailAddress, person: &Person, is_new: bool) -> AuditEvent {
