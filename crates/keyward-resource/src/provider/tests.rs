@@ -10,8 +10,7 @@ use crate::jwt::Algorithm;
 use crate::testing::host::{Host, client, client_with};
 use crate::testing::{NOW, RESOURCE, Signer, claims};
 use crate::{
-    Principal, ProtectedResource, ProtectedResourceConfig, TokenError, TrustedIssuer, TypeRule, Verifier,
-    VerifierConfig,
+    Principal, ProtectedResource, ProtectedResourceConfig, TokenError, TrustedIssuer, Verifier, VerifierConfig,
 };
 
 mod bad_answers;
@@ -39,12 +38,9 @@ impl World {
         let clock = ManualClock::new(Timestamp::from_seconds(NOW));
         let provider = Provider::new(config, client, Clock::Manual(clock.clone()));
         let trusted = TrustedIssuer {
-            issuer: Arc::clone(provider.issuer()),
             algorithms: provider.0.config.algorithms.clone(),
-            keys: provider.keys(),
             introspection: provider.introspection(),
-            type_rule: TypeRule::Required,
-            own: false,
+            ..TrustedIssuer::of(provider.issuer(), provider.keys())
         };
         let rules = VerifierConfig { issuers: vec![trusted], ..VerifierConfig::default() };
         let verifier = Verifier::new(rules, Clock::Manual(clock.clone()));

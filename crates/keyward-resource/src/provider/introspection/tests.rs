@@ -11,7 +11,7 @@ use crate::testing::host::{Host, client};
 use crate::testing::{NOW, RESOURCE, Signer};
 use crate::{
     Algorithm, ClientAuthentication, Principal, ProtectedResource, ProtectedResourceConfig, TokenKind, TrustedIssuer,
-    TypeRule, Verifier, VerifierConfig,
+    Verifier, VerifierConfig,
 };
 
 mod asking;
@@ -64,12 +64,9 @@ impl World {
 
     fn trusted(&self) -> TrustedIssuer {
         TrustedIssuer {
-            issuer: Arc::clone(self.provider.issuer()),
             algorithms: Algorithm::ALL.to_vec(),
-            keys: self.provider.keys(),
             introspection: self.provider.introspection(),
-            type_rule: TypeRule::Required,
-            own: false,
+            ..TrustedIssuer::of(self.provider.issuer(), self.provider.keys())
         }
     }
 
