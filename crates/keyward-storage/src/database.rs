@@ -2,6 +2,7 @@
 
 mod catalog;
 mod freeze;
+mod in_place;
 mod postgres;
 mod snapshot;
 mod sqlite;
@@ -16,6 +17,7 @@ use crate::transaction::Transaction;
 use crate::value::Value;
 
 pub(crate) use catalog::{Class, Table, tables};
+pub(crate) use in_place::RowInPlace;
 
 pub use sqlite::settle_file;
 
@@ -109,24 +111,47 @@ impl Database {
 
     /// Rows of a statement. One that writes is a transaction of its own, as with [`execute`](Self::execute).
     pub async fn query(&self, sql: &'static str, params: &[Value]) -> Result<Vec<Row>, StorageError> {
-        self.run(sql, params).await.map(|answer| answer.rows)
+        self.run(sql, params, usize::MAX).await.map(|answer| answer.rows)
     }
 
     /// The first row of a statement.
     pub async fn query_opt(&self, sql: &'static str, params: &[Value]) -> Result<Option<Row>, StorageError> {
-        Ok(self.query(sql, params).await?.into_iter().next())
+        self.run(sql, params, 1).await.map(|mut answer| (!answer.rows.is_empty()).then(|| answer.rows.swap_remove(0)))
+    }
+
+    /// What `read` makes of the first row of a statement that only reads. A row of SQLite is not copied before; whatever `read`
+    /// does, a connection waits for it.
+    pub(crate) async fn read_first<T>(
+        &self,
+        sql: &'static str,
+        params: &[Value],
+        read: impl FnOnce(&RowInPlace<'_>) -> Result<T, StorageError> + Send,
+    ) -> Result<Option<T>, StorageError> {
+        params.iter().try_for_each(Value::check)?;
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read_first(sql, params, read),
+            Engine::Postgres(postgres) => {
+                let answer = Box::pin(postgres.run(sql, params)).await?;
+                answer.rows.first().map(|row| read(&RowInPlace::Sent(row))).transpose()
+            }
+        }
     }
 
     /// One writing statement, durable when this returns; gives the number of rows that it met.
     pub async fn execute(&self, sql: &'static str, params: &[Value]) -> Result<u64, StorageError> {
-        self.run(sql, params).await.map(|answer| answer.changed)
+        self.run(sql, params, usize::MAX).await.map(|answer| answer.changed)
     }
 
-    async fn run(&self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
+    /// What a statement gives; of one that reads at most `most` rows are needed. Beside what waits, which is put apart, a read
+    /// in place would be little: a future is moved with all that it may come to hold.
+    async fn run(&self, sql: &'static str, params: &[Value], most: usize) -> Result<Answer, StorageError> {
         params.iter().try_for_each(Value::check)?;
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.run(sql, params).await,
-            Engine::Postgres(postgres) => postgres.run(sql, params).await,
+            Engine::Sqlite(sqlite) => match sqlite.read(sql, params, most)? {
+                Some(rows) => Ok(Answer { rows, changed: 0 }),
+                None => Box::pin(sqlite.write(sql, params)).await,
+            },
+            Engine::Postgres(postgres) => Box::pin(postgres.run(sql, params)).await,
         }
     }
 

@@ -21,6 +21,10 @@ impl Row {
         self.0
     }
 
+    pub(crate) fn value(&self, index: usize) -> Option<&Value> {
+        self.0.get(index)
+    }
+
     /// The columns from `first` up to `end`, as they are.
     pub(crate) fn values(&self, first: usize, end: usize) -> Result<Vec<Value>, StorageError> {
         self.0.get(first..end).map(<[Value]>::to_vec).ok_or(StorageError::Column { index: end })
@@ -28,26 +32,8 @@ impl Row {
 
     /// The column at `index`, from 0.
     pub fn get<T: FromValue>(&self, index: usize) -> Result<T, StorageError> {
-        let value = self.0.get(index).ok_or(StorageError::Column { index })?;
-        T::from_value(value).ok_or(StorageError::Column { index })
-    }
-}
-
-impl Row {
-    /// The bytes of the column at `index`, taken out of the row rather than copied.
-    pub fn take_bytes(&mut self, index: usize) -> Result<Vec<u8>, StorageError> {
-        match self.0.get_mut(index).map(|value| std::mem::replace(value, Value::Null)) {
-            Some(Value::Bytes(bytes)) => Ok(bytes),
-            _ => Err(StorageError::Column { index }),
-        }
-    }
-
-    /// The text of the column at `index`, taken out of the row rather than copied.
-    pub fn take_text(&mut self, index: usize) -> Result<String, StorageError> {
-        match self.0.get_mut(index).map(|value| std::mem::replace(value, Value::Null)) {
-            Some(Value::Text(text)) => Ok(text),
-            _ => Err(StorageError::Column { index }),
-        }
+        let wrong = || StorageError::Column { index };
+        T::from_value(self.0.get(index).ok_or_else(wrong)?).ok_or_else(wrong)
     }
 }
 

@@ -39,43 +39,44 @@ pub struct TokenRow {
     pub metadata: String,
 }
 
-/// What opening a token needs of its row.
+/// What opening a token needs of its row, where it lies.
 #[derive(Debug)]
-pub struct SealedToken {
+pub struct SealedToken<'a> {
     /// The ciphertext.
-    pub encrypted_value: Vec<u8>,
+    pub encrypted_value: &'a [u8],
     /// The initialization vector.
-    pub iv: Vec<u8>,
+    pub iv: &'a [u8],
     /// The authentication tag.
-    pub auth_tag: Vec<u8>,
+    pub auth_tag: &'a [u8],
     /// The data key it is sealed under.
-    pub key_id: String,
+    pub key_id: &'a str,
     /// Its number; 1 is the first.
     pub version: i64,
     /// When the service ends it.
     pub expires_at: Option<Timestamp>,
 }
 
-/// The current version of a token, as far as opening it needs.
-pub async fn find_sealed(
+/// What `open` makes of the current version of a token. It should be quick: a connection waits for it.
+pub async fn find_sealed<T>(
     db: &Database,
     service: &str,
     key: &str,
     owner: &str,
-) -> Result<Option<SealedToken>, StorageError> {
+    open: impl FnOnce(SealedToken<'_>) -> T + Send,
+) -> Result<Option<T>, StorageError> {
     let sql = "SELECT encrypted_value, iv, auth_tag, key_id, version, expires_at
         FROM tokens WHERE service_id = $1 AND token_key = $2 AND owner = $3";
-    let Some(mut row) = db.query_opt(sql, params![service, key, owner]).await? else {
-        return Ok(None);
-    };
-    Ok(Some(SealedToken {
-        encrypted_value: row.take_bytes(0)?,
-        iv: row.take_bytes(1)?,
-        auth_tag: row.take_bytes(2)?,
-        key_id: row.take_text(3)?,
-        version: row.get(4)?,
-        expires_at: row.get(5)?,
-    }))
+    db.read_first(sql, params![service, key, owner], |row| {
+        Ok(open(SealedToken {
+            encrypted_value: row.bytes(0)?,
+            iv: row.bytes(1)?,
+            auth_tag: row.bytes(2)?,
+            key_id: row.text(3)?,
+            version: row.get(4)?,
+            expires_at: row.get(5)?,
+        }))
+    })
+    .await
 }
 
 /// The current version of a token.

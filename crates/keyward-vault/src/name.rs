@@ -83,6 +83,11 @@ impl TokenName {
         &self.key
     }
 
+    /// Service and key, for who keeps them.
+    pub(crate) fn shared(&self) -> (Arc<str>, Arc<str>) {
+        (self.service.clone(), self.key.clone())
+    }
+
     /// Whose it is; `None` when it is shared.
     pub fn owner(&self) -> Option<UserId> {
         self.owner

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedMutexGuard, mpsc};
 
 pub use self::alone::settle_file;
 pub(super) use self::lock::FileLock;
-use super::Answer;
+use super::{Answer, RowInPlace};
 use crate::error::StorageError;
 use crate::row::Row;
 use crate::value::Value;
@@ -67,11 +67,8 @@ impl Sqlite {
         .await
     }
 
-    /// Reads in place; a statement that writes becomes a transaction of its own.
-    pub(super) async fn run(&self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
-        if let Some(rows) = self.read(sql, params)? {
-            return Ok(Answer { rows, changed: 0 });
-        }
+    /// A statement that writes, as a transaction of its own.
+    pub(super) async fn write(&self, sql: &'static str, params: &[Value]) -> Result<Answer, StorageError> {
         let transaction = self.begin().await?;
         let params = params.to_vec();
         blocking(move || {
@@ -82,11 +79,25 @@ impl Sqlite {
         .await
     }
 
-    /// `None` when the statement writes.
-    fn read(&self, sql: &str, params: &[Value]) -> Result<Option<Vec<Row>>, StorageError> {
+    /// The rows of a statement, at most so many, read in place. `None` when the statement writes: nothing was done then.
+    pub(super) fn read(&self, sql: &str, params: &[Value], most: usize) -> Result<Option<Vec<Row>>, StorageError> {
         let reader = self.reader();
-        let mut statement = reader.prepare_cached(sql)?;
-        if statement.readonly() { step(&mut statement, params).map(Some) } else { Ok(None) }
+        let mut statement = reader.prepare_cached(&numbered(sql))?;
+        if statement.readonly() { step(&mut statement, params, most).map(Some) } else { Ok(None) }
+    }
+
+    /// What `read` makes of the first row, where it lies.
+    pub(super) fn read_first<T>(
+        &self,
+        sql: &str,
+        params: &[Value],
+        read: impl FnOnce(&RowInPlace<'_>) -> Result<T, StorageError>,
+    ) -> Result<Option<T>, StorageError> {
+        let reader = self.reader();
+        let mut statement = reader.prepare_cached(&numbered(sql))?;
+        bind(&mut statement, params)?;
+        let mut rows = statement.raw_query();
+        rows.next()?.map(|row| read(&RowInPlace::Sqlite(row))).transpose()
     }
 
     /// The first connection that nobody uses now, so that one cache of pages is warm rather than all of them; when all are
@@ -155,8 +166,8 @@ pub(crate) struct SqliteTransaction {
 
 impl SqliteTransaction {
     pub(super) fn run(&self, sql: &str, params: &[Value]) -> Result<Answer, StorageError> {
-        let mut statement = self.writer.0.prepare_cached(sql)?;
-        let rows = step(&mut statement, params)?;
+        let mut statement = self.writer.0.prepare_cached(&numbered(sql))?;
+        let rows = step(&mut statement, params, usize::MAX)?;
         let changed = if statement.readonly() { 0 } else { self.writer.0.changes() };
         Ok(Answer { rows, changed })
     }
@@ -224,11 +235,11 @@ fn enter_wal_mode(connection: &Connection) -> Result<(), StorageError> {
     }
 }
 
-fn step(statement: &mut Statement<'_>, params: &[Value]) -> Result<Vec<Row>, StorageError> {
+fn step(statement: &mut Statement<'_>, params: &[Value], most: usize) -> Result<Vec<Row>, StorageError> {
     let mut found = Vec::new();
     each(statement, params, |row| {
         found.push(row);
-        true
+        found.len() < most
     })?;
     Ok(found)
 }
@@ -243,30 +254,38 @@ fn each(
     let columns = statement.column_count();
     let mut rows = statement.raw_query();
     while let Some(row) = rows.next()? {
-        let value = |index| row.get_ref(index).map_err(StorageError::from).and_then(|value| from_sqlite(index, value));
-        if !take(Row::new((0..columns).map(value).collect::<Result<_, _>>()?)) {
+        let mut values = Vec::with_capacity(columns);
+        for index in 0..columns {
+            values.push(from_sqlite(index, row.get_ref(index)?)?);
+        }
+        if !take(Row::new(values)) {
             break;
         }
     }
     Ok(())
 }
 
-/// SQLite numbers `$n` parameters by their first appearance; they are bound by the number in their name.
-fn bind(statement: &mut Statement<'_>, params: &[Value]) -> Result<(), StorageError> {
-    let mut most = 0;
-    for index in 1..=statement.parameter_count() {
-        let name = statement.parameter_name(index);
-        let number = name.and_then(|name| name.strip_prefix('$')?.parse::<usize>().ok()).unwrap_or_default();
-        let value = number.checked_sub(1).and_then(|number| params.get(number));
-        let Some(value) = value else {
-            let name = name.unwrap_or_default().to_owned();
-            return Err(rusqlite::Error::InvalidParameterName(name).into());
-        };
-        statement.raw_bind_parameter(index, value)?;
-        most = most.max(number);
+/// The statement with `?n` in the place of `$n`: SQLite numbers the first by the number and the other by where it comes
+/// first. To ask for the name of each when it is bound costs as much as a read does, and a batch of audit records has
+/// hundreds. No statement has a dollar sign in it for anything else.
+fn numbered(sql: &str) -> String {
+    let mut bytes = sql.as_bytes().to_vec();
+    for byte in &mut bytes {
+        *byte = if *byte == b'$' { b'?' } else { *byte };
     }
-    // As PostgreSQL does: a parameter that the statement does not know is a mistake.
-    if most == params.len() { Ok(()) } else { Err(rusqlite::Error::InvalidParameterCount(params.len(), most).into()) }
+    String::from_utf8(bytes).expect("a byte of ASCII for another")
+}
+
+/// As PostgreSQL does: a parameter that the statement does not know is a mistake.
+fn bind(statement: &mut Statement<'_>, params: &[Value]) -> Result<(), StorageError> {
+    let known = statement.parameter_count();
+    if known != params.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(params.len(), known).into());
+    }
+    for (value, index) in params.iter().zip(1..) {
+        statement.raw_bind_parameter::<usize, _>(index, value)?;
+    }
+    Ok(())
 }
 
 impl ToSql for Value {
@@ -283,7 +302,7 @@ impl ToSql for Value {
     }
 }
 
-fn from_sqlite(index: usize, value: ValueRef<'_>) -> Result<Value, StorageError> {
+pub(super) fn from_sqlite(index: usize, value: ValueRef<'_>) -> Result<Value, StorageError> {
     Ok(match value {
         ValueRef::Null => Value::Null,
         ValueRef::Integer(value) => Value::Int(value),

@@ -16,7 +16,7 @@ use tokio::sync::Mutex;
 
 use super::{DataKey, KeyWrapper, WrapError};
 use crate::error::VaultError;
-use crate::seal::{KeyId, Place, SealFailed, Sealed, SealingKey};
+use crate::seal::{IV_LEN, KeyId, Place, SealFailed, Sealed, SealingKey, TAG_LEN};
 
 /// How often a data key seals before another takes its place: half of what NIST SP 800-38D §8.3 allows for random IVs.
 pub(crate) const SEAL_LIMIT: i64 = 1 << 31;
@@ -85,7 +85,7 @@ impl KeyRing {
 
     /// The key that seals, as far as this process knows.
     pub(crate) fn active_id(&self) -> Option<KeyId> {
-        self.keys.load().active.as_ref().map(|active| active.id.clone())
+        self.keys.load().active.as_ref().map(|active| active.id)
     }
 
     /// Seals `plain` for `place` under the active key.
@@ -93,7 +93,7 @@ impl KeyRing {
         for _ in 0..ROUNDS {
             if let Some(active) = self.keys.load().active.as_ref().filter(|active| active.take()) {
                 let (iv, tag, ciphertext) = active.key.seal(&self.random, &place.additional_data(&active.id), plain)?;
-                return Ok(Sealed { key_id: active.id.clone(), iv, tag, ciphertext });
+                return Ok(Sealed { key_id: active.id, iv, tag, ciphertext });
             }
             self.refill().await?;
         }
@@ -103,16 +103,23 @@ impl KeyRing {
     /// Opens `sealed` if it was sealed for `place`. A key that is not known yet may be another process's newest, so the
     /// database is asked once.
     pub(crate) async fn open_sealed(&self, place: &Place, sealed: &Sealed) -> Result<Secret, VaultError> {
-        let mut key = self.known(&sealed.key_id);
-        if key.is_none() {
-            self.reload().await?;
-            key = self.known(&sealed.key_id);
-        }
-        if key.is_none() {
-            key = self.recall(&sealed.key_id).await?;
-        }
+        let key = match self.known(&sealed.key_id) {
+            Some(key) => Some(key),
+            // Apart, since it is rare and its future large.
+            None => Box::pin(self.look_up(&sealed.key_id)).await?,
+        };
         key.and_then(|key| key.open(&place.additional_data(&sealed.key_id), sealed.iv, &sealed.tag, &sealed.ciphertext))
             .ok_or_else(|| VaultError::cannot_open(place, sealed.key_id.as_str()))
+    }
+
+    /// The same of a value where it lies, at once: `None` when its key is not known here.
+    pub(crate) fn open_known(
+        &self,
+        place: &Place,
+        (key_id, iv, tag, ciphertext): (&KeyId, [u8; IV_LEN], [u8; TAG_LEN], &[u8]),
+    ) -> Option<Result<Secret, VaultError>> {
+        let opened = self.known(key_id)?.open(&place.additional_data(key_id), iv, &tag, ciphertext);
+        Some(opened.ok_or_else(|| VaultError::cannot_open(place, key_id.as_str())))
     }
 
     fn known(&self, id: &KeyId) -> Option<Arc<SealingKey>> {
@@ -120,6 +127,14 @@ impl KeyRing {
         match &keys.active {
             Some(active) if active.id == *id => Some(active.key.clone()),
             _ => keys.by_id.get(id).cloned(),
+        }
+    }
+
+    async fn look_up(&self, id: &KeyId) -> Result<Option<Arc<SealingKey>>, VaultError> {
+        self.reload().await?;
+        match self.known(id) {
+            Some(key) => Ok(Some(key)),
+            None => self.recall(id).await,
         }
     }
 
@@ -132,7 +147,7 @@ impl KeyRing {
         let key = Arc::new(unwrap_row(&*self.wrapper, row).await?.1.schedule().ok_or(SealFailed::Cipher)?);
         self.keys.rcu(|keys| {
             let mut keys = Keys::clone(keys);
-            keys.by_id.insert(id.clone(), key.clone());
+            keys.by_id.insert(*id, key.clone());
             keys
         });
         Ok(Some(key))
@@ -231,7 +246,7 @@ impl KeyRing {
             };
             if row.state == DataKeyState::Active {
                 let same = before.active.clone().filter(|active| active.id == id);
-                keys.active = Some(same.unwrap_or_else(|| Arc::new(Active::new(id.clone(), key.clone()))));
+                keys.active = Some(same.unwrap_or_else(|| Arc::new(Active::new(id, key.clone()))));
             }
             keys.by_id.insert(id, key);
         }

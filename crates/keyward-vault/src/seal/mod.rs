@@ -4,6 +4,6 @@ mod columns;
 mod envelope;
 mod place;
 
+pub(crate) use envelope::{IV_LEN, KEY_LEN, SealingKey, TAG_LEN};
 pub use envelope::{InvalidSealed, SealFailed, Sealed};
-pub(crate) use envelope::{KEY_LEN, SealingKey};
 pub use place::{InvalidKeyId, KeyId, Place};

@@ -18,8 +18,8 @@ const LABEL: &[u8] = b"keyward sealed 1";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
     table: &'static str,
-    service: String,
-    key: String,
+    service: Arc<str>,
+    key: Arc<str>,
     owner: Option<UserId>,
     version: i64,
 }
@@ -48,7 +48,7 @@ impl Place {
     /// A column of a row in another room's table. `column` tells several sealed columns of a row apart, `row` is the
     /// row's primary key as text.
     pub fn column(table: &'static str, column: &str, row: &str) -> Self {
-        Self { table, service: column.to_owned(), key: row.to_owned(), owner: None, version: 0 }
+        Self { table, service: column.into(), key: row.into(), owner: None, version: 0 }
     }
 
     /// The tokens of a person's grant at another authorization server. The connection counts, since it says to which
@@ -69,7 +69,7 @@ impl Place {
             SealedPlace::Token { is_earlier, service, key, owner, version } => {
                 let table = if is_earlier { "token_versions" } else { "tokens" };
                 let owner = if owner.is_empty() { None } else { Some(owner.parse().ok()?) };
-                Self { table, service, key, owner, version }
+                Self { table, service: service.into(), key: key.into(), owner, version }
             }
             SealedPlace::UpstreamGrant { id, connection, owner, version } => {
                 Self::upstream_grant(id, &connection, owner, version)
@@ -80,7 +80,8 @@ impl Place {
     }
 
     fn of_name(table: &'static str, name: &TokenName, version: i64) -> Self {
-        Self { table, service: name.service().to_owned(), key: name.key().to_owned(), owner: name.owner(), version }
+        let (service, key) = name.shared();
+        Self { table, service, key, owner: name.owner(), version }
     }
 
     /// The additional authenticated data (NIST SP 800-38D §7.1, `A`): every part after its length, so that no two places
@@ -95,7 +96,7 @@ impl Place {
             self.key.as_bytes(),
             owner.as_bytes(),
             &version,
-            key_id.as_str().as_bytes(),
+            &key_id.0,
         ];
         let mut encoded = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
         for part in parts {
@@ -117,8 +118,8 @@ impl fmt::Display for Place {
 }
 
 /// The id of a data key, as rows name it: `dk_` and 12 hex digits.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct KeyId(Arc<str>);
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct KeyId([u8; Self::LEN]);
 
 /// A text that is no key id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -129,12 +130,17 @@ impl KeyId {
     pub(crate) const LEN: usize = 3 + 12;
 
     pub(crate) fn from_bytes(bytes: [u8; 6]) -> Self {
-        Self(bytes.iter().fold("dk_".to_owned(), |text, byte| text + &format!("{byte:02x}")).into())
+        let mut text = *b"dk_000000000000";
+        let digit = |value: u8| if value < 10 { b'0' + value } else { b'a' + value - 10 };
+        for (digits, byte) in text[3..].chunks_exact_mut(2).zip(bytes) {
+            digits.copy_from_slice(&[digit(byte >> 4), digit(byte & 0xf)]);
+        }
+        Self(text)
     }
 
     /// The id as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(&self.0).expect("ASCII by its form")
     }
 }
 
@@ -142,21 +148,22 @@ impl FromStr for KeyId {
     type Err = InvalidKeyId;
 
     fn from_str(text: &str) -> Result<Self, InvalidKeyId> {
-        let hex = text.strip_prefix("dk_").ok_or(InvalidKeyId)?;
-        let form = text.len() == Self::LEN && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        form.then(|| Self(text.into())).ok_or(InvalidKeyId)
+        let bytes = <[u8; Self::LEN]>::try_from(text.as_bytes()).map_err(|_| InvalidKeyId)?;
+        let hex = bytes.strip_prefix(b"dk_").ok_or(InvalidKeyId)?;
+        let form = hex.iter().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        form.then_some(Self(bytes)).ok_or(InvalidKeyId)
     }
 }
 
 impl fmt::Display for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
 impl fmt::Debug for KeyId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 
@@ -174,7 +181,7 @@ mod tests {
         let owner = prop_oneof![Just(None), Just(Some(UserId(Uuid::nil()))), Just(Some(UserId(Uuid::max())))];
         (table, "[a/\0]{0,3}", "[a/\0]{0,3}", owner, -1_i64..3, 0_u8..2).prop_map(
             |(table, service, key, owner, version, id)| {
-                (Place { table, service, key, owner, version }, KeyId::from_bytes([id; 6]))
+                (Place { table, service: service.into(), key: key.into(), owner, version }, KeyId::from_bytes([id; 6]))
             },
         )
     }

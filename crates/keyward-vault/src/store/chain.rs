@@ -63,6 +63,10 @@ impl TokenStore for ChainStore {
     }
 
     fn get<'a>(&'a self, name: &'a TokenName) -> StoreFuture<'a, Option<OpenedToken>> {
+        // Nearly always there is one, and a read of SQLite is quick enough for what another future costs to show.
+        if let [store] = &*self.0 {
+            return store.get(name);
+        }
         Box::pin(async move {
             for store in &self.0 {
                 if let Some(token) = store.get(name).await? {

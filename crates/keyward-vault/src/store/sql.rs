@@ -9,14 +9,14 @@ use keyward_core::id::{UserId, uuid_v7};
 use keyward_core::random::Random;
 use keyward_core::secret::Secret;
 use keyward_storage::token_versions::{self, TokenVersionRow};
-use keyward_storage::tokens::{self, TokenRow};
+use keyward_storage::tokens::{self, SealedToken, TokenRow};
 use keyward_storage::{Database, Topic, Transaction, audit};
 
 use super::{Expected, NewToken, OpenedToken, StoreFuture, TokenEntry, TokenStore, VersionEntry};
 use crate::error::VaultError;
 use crate::key::ring::KeyRing;
 use crate::name::TokenName;
-use crate::seal::{Place, SealFailed, Sealed};
+use crate::seal::{IV_LEN, KeyId, Place, SealFailed, Sealed, TAG_LEN};
 use crate::vault::detail;
 
 const NAME: &str = "sql";
@@ -51,13 +51,25 @@ impl SqlStore {
     }
 
     async fn read(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
-        let row = tokens::find_sealed(&self.db, name.service(), name.key(), &owner_text(name)).await?;
-        let Some(row) = row else { return Ok(None) };
-        let place = Place::token(name, row.version);
-        let Some(sealed) = sealed_of(&row.key_id, &row.iv, &row.auth_tag, row.encrypted_value) else {
-            return Err(VaultError::cannot_open(&place, &row.key_id));
+        let open = |row: SealedToken<'_>| {
+            let place = Place::token(name, row.version);
+            let Some((key_id, iv, tag)) = form_of(row.key_id, row.iv, row.auth_tag) else {
+                return Err(VaultError::cannot_open(&place, row.key_id));
+            };
+            let value = self.ring.open_known(&place, (&key_id, iv, tag, row.encrypted_value)).transpose()?;
+            Ok(value.map(|value| OpenedToken { value, version: row.version, expires_at: row.expires_at }))
         };
-        let value = self.ring.open_sealed(&place, &sealed).await?;
+        match tokens::find_sealed(&self.db, name.service(), name.key(), &owner_text(name), open).await?.transpose()? {
+            None => Ok(None),
+            Some(Some(token)) => Ok(Some(token)),
+            Some(None) => Box::pin(self.read_under_unknown_key(name)).await,
+        }
+    }
+
+    /// Of a row whose key this process does not know yet, or not any more.
+    async fn read_under_unknown_key(&self, name: &TokenName) -> Result<Option<OpenedToken>, VaultError> {
+        let Some(row) = self.find(name).await? else { return Ok(None) };
+        let value = self.open(name, &row).await?;
         Ok(Some(OpenedToken { value, version: row.version, expires_at: row.expires_at }))
     }
 
@@ -315,7 +327,12 @@ fn owner_text(name: &TokenName) -> String {
 
 /// `None` when a column has not the form that sealing gave it.
 fn sealed_of(key_id: &str, iv: &[u8], tag: &[u8], ciphertext: Vec<u8>) -> Option<Sealed> {
-    Some(Sealed { key_id: key_id.parse().ok()?, iv: iv.try_into().ok()?, tag: tag.try_into().ok()?, ciphertext })
+    let (key_id, iv, tag) = form_of(key_id, iv, tag)?;
+    Some(Sealed { key_id, iv, tag, ciphertext })
+}
+
+fn form_of(key_id: &str, iv: &[u8], tag: &[u8]) -> Option<(KeyId, [u8; IV_LEN], [u8; TAG_LEN])> {
+    Some((key_id.parse().ok()?, iv.try_into().ok()?, tag.try_into().ok()?))
 }
 
 fn name_of(service: &str, key: &str, owner: &str) -> Option<TokenName> {

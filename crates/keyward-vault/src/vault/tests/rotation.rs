@@ -142,6 +142,17 @@ async fn a_row_that_does_not_open_is_told_and_keeps_its_key() {
 }
 
 #[tokio::test]
+async fn a_process_that_has_not_heard_of_a_rotation_reads_what_it_left() {
+    for ground in grounds().await {
+        let vault = filled(&ground, 3).await;
+        let other = ground.vault_of_another_process().await;
+        all_open(&other, 3).await;
+        vault.rotate_data_key(drop).await.expect("rotated");
+        all_open(&other, 3).await;
+    }
+}
+
+#[tokio::test]
 async fn one_process_at_a_time() {
     for ground in grounds().await {
         let vault = filled(&ground, 1).await;
