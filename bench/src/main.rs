@@ -3,6 +3,7 @@
 //! `keyward-bench cabinet …` (see [`cabinet`]). Run both as `cargo xtask bench`. What is measured has one core, load and
 //! upstream have the other.
 
+mod audit;
 mod cabinet;
 mod keyward;
 mod nginx;
@@ -89,7 +90,8 @@ fn measure(directory: &Path, out: &Path, keyward: &Path, rounds: u32, seconds: u
         Server::start(LOAD_CORE, &[own, "upstream".into(), jwks_file.display().to_string()], directory, UPSTREAM_PORT)?;
 
     let cases = cases(directory);
-    let mut report = Report::new(&keyward)?;
+    eprintln!("writing audit records");
+    let mut report = Report::new(&keyward, audit::cpu_micros(directory)?)?;
     for round in 1..=rounds {
         for case in &cases {
             eprintln!("round {round} of {rounds}: {}", case.name);

@@ -76,6 +76,11 @@ impl Drop for Server {
     }
 }
 
+/// CPU time of this process so far, user and system.
+pub(crate) fn own_cpu() -> Option<Duration> {
+    ticks_of(std::process::id()).map(|ticks| Duration::from_millis(ticks * 10))
+}
+
 fn ticks_of(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();

@@ -36,12 +36,14 @@ struct Measured {
 /// All rounds of all cases.
 pub(crate) struct Report {
     binary_bytes: u64,
+    /// CPU microseconds of one audit record.
+    record_micros: f64,
     measured: Vec<Measured>,
 }
 
 impl Report {
-    pub(crate) fn new(binary: &Path) -> Result<Self> {
-        Ok(Self { binary_bytes: std::fs::metadata(binary)?.len(), measured: Vec::new() })
+    pub(crate) fn new(binary: &Path, record_micros: f64) -> Result<Self> {
+        Ok(Self { binary_bytes: std::fs::metadata(binary)?.len(), record_micros, measured: Vec::new() })
     }
 
     pub(crate) fn add(&mut self, case: &Case, row: Row) {
@@ -84,12 +86,18 @@ impl Report {
                 }
             }
         }
+        println!();
+        for measured in self.measured.iter().filter(|measured| measured.server == "keyward") {
+            let (record, share) = (self.record_micros, self.record_share(measured) * 100.0);
+            println!("{:46} audit record {record:.1} us, {share:.0} % of its CPU", measured.name);
+        }
         println!("\nrelease binary: {:.1} MB", megabytes(self.binary_bytes / 1024));
     }
 
     pub(crate) fn write(&self, out: &Path) -> Result<()> {
         let cases: Vec<Value> = self.measured.iter().map(|measured| self.json(measured)).collect();
-        let report = json!({"binary_bytes": self.binary_bytes, "cases": cases});
+        let report =
+            json!({"binary_bytes": self.binary_bytes, "audit_record_cpu_us": self.record_micros, "cases": cases});
         Ok(std::fs::write(out, serde_json::to_string_pretty(&report)? + "\n")?)
     }
 
@@ -102,8 +110,14 @@ impl Report {
             "requests_per_second": measured.rate(), "spread": measured.spread(),
             "p50_us": measured.p50(), "p99_us": measured.p99(), "added_p50_us": added_p50, "added_p99_us": added_p99,
             "cpu_us_per_request": measured.cpu_micros(), "idle_mb": measured.idle_mb(), "loaded_mb": measured.loaded_mb(),
+            "audit_share_of_cpu": (measured.server == "keyward").then(|| self.record_share(measured)),
             "over_nginx": ratio("nginx"), "over_direct": ratio("direct"),
         })
+    }
+
+    /// The part of a call's CPU time that its audit record takes.
+    fn record_share(&self, measured: &Measured) -> f64 {
+        self.record_micros / measured.cpu_micros()
     }
 
     /// Latency beyond the direct way's, in microseconds.
