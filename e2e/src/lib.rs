@@ -24,4 +24,5 @@ pub mod client;
 pub mod conformance;
 pub mod infisical;
 pub mod openbao;
+pub mod stytch;
 pub mod upstream;

@@ -22,6 +22,8 @@ mod infisical;
 mod openbao;
 mod phases;
 
+mod stytch_oracle;
+
 mod account_page;
 mod audit;
 mod backup;

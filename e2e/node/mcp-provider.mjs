@@ -1,0 +1,59 @@
+// `oidc-provider` as an authorization server that MCP clients can go to directly: registration (RFC 7591), resource
+// indicators (RFC 8707) and JWT access tokens (RFC 9068). Whoever logs in is who they say.
+//
+// As a program:  node mcp-provider.mjs '{}'   (or - for standard input)
+// As a module:   import { listen } from './mcp-provider.mjs'
+//
+// options: port      where it listens (default: a free port)
+//          scopes    of the resources (default notes:read, notes:write)
+//          access_token_seconds   how long an access token lives (default 3600)
+// prints:  {"event": "listening", "issuer": …}
+import { randomBytes } from 'node:crypto';
+import { createServer } from 'node:http';
+import Provider from 'oidc-provider';
+import { isMain, readScript } from './script.mjs';
+
+/** Starts it; `shape` may give more of its configuration, and answer requests before it does. */
+export async function listen(options, shape = () => ({})) {
+  const server = createServer();
+  await new Promise((resolve, reject) => server.once('error', reject).listen(options.port ?? 0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const { answer, audience, configuration } = shape(issuer);
+  const scopes = options.scopes ?? ['notes:read', 'notes:write'];
+  const provider = new Provider(issuer, {
+    cookies: { keys: [randomBytes(16).toString('hex')] },
+    claims: { email: ['email', 'email_verified'] },
+    findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: id, email_verified: true }) }),
+    features: {
+      devInteractions: { enabled: true },
+      registration: { enabled: true },
+      revocation: { enabled: true },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource: (_, __, one) => one ?? [],
+        useGrantedResource: () => true,
+        getResourceServerInfo: (_, resource) => ({
+          scope: scopes.join(' '),
+          audience: audience ?? resource,
+          accessTokenFormat: 'jwt',
+          accessTokenTTL: options.access_token_seconds ?? 3600,
+          jwt: { sign: { alg: 'RS256' } },
+        }),
+      },
+    },
+    issueRefreshToken: () => true,
+    rotateRefreshToken: true,
+    pkce: { required: () => true },
+    scopes: ['openid', 'offline_access', 'email', ...scopes],
+    ttl: { RefreshToken: 86400, Session: 86400, Grant: 86400, Interaction: 3600 },
+    ...configuration,
+  });
+  provider.on('server_error', (_, error) => console.error(error));
+  const callback = provider.callback();
+  server.on('request', (request, response) => answer?.(request, response) || callback(request, response));
+  return issuer;
+}
+
+if (isMain(import.meta.url)) {
+  console.log(JSON.stringify({ event: 'listening', issuer: await listen(await readScript()) }));
+}
