@@ -34,6 +34,7 @@ export class Provider {
       grant_types: ['authorization_code', 'refresh_token'],
       response_types: ['code'],
       token_endpoint_auth_method: this.script.token_endpoint_auth_method ?? 'none',
+      ...(this.script.application_type === undefined ? {} : { application_type: this.script.application_type }),
       ...(this.script.scope === undefined ? {} : { scope: this.script.scope }),
     };
   }
