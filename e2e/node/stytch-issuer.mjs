@@ -56,7 +56,7 @@ const issuer = await listen(options, issuer => ({
     formats: {
       customizers: {
         jwt(_, __, parts) {
-          parts.header.typ = 'JWT';
+          parts.header = { ...parts.header, typ: 'JWT' };
           parts.payload.aud = [projectId];
           parts.payload.nbf = parts.payload.iat;
         },
