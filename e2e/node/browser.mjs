@@ -28,7 +28,11 @@ const ARGUMENTS = [
 // A page is known by what it asks for; the first that fits wins.
 const PAGES = [
   { kind: 'consent', mark: 'button[name=decision]', act: decide },
-  // Those of `oauth-provider.mjs`, where anybody is who they say.
+  // Those of Canaille.
+  { kind: 'canaille_login', mark: 'form:has(input[name=login]):not(:has(input[name=password]))', act: nameOneselfAtCanaille },
+  { kind: 'canaille_password', mark: 'form:has(input[name=username]) input[name=password]', act: logInAtCanaille },
+  { kind: 'canaille_consent', mark: 'button[name=answer][value=accept]', act: () => 'button[name=answer][value=accept]' },
+  // Those of `oidc-provider`, where anybody is who they say.
   { kind: 'provider_login', mark: 'input[name=login]', act: logInAtProvider },
   { kind: 'provider_consent', mark: 'input[name=prompt][value=consent]', act: () => 'button[type=submit]' },
   { kind: 'account', mark: 'input[name=password_again]', act: createAccount },
@@ -58,6 +62,16 @@ async function logInAtProvider(page, options) {
   await page.fill('input[name=login]', options.provider_login ?? options.email);
   await page.fill('input[name=password]', 'whatever');
   return 'button[type=submit]';
+}
+
+async function nameOneselfAtCanaille(page, options) {
+  await page.fill('input[name=login]', options.provider_login ?? options.email);
+  return 'form:has(input[name=login]) button[type=submit]';
+}
+
+async function logInAtCanaille(page, options) {
+  await page.fill('input[name=password]', options.password);
+  return 'form:has(input[name=password]) button[type=submit]';
 }
 
 async function logIn(page, options) {

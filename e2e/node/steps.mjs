@@ -1,7 +1,7 @@
 // A client program's task as steps. What an SDK does by itself stays with the SDK; this is only the application around it.
 //
 // script: { server, person: { email, password, decision, screenshots, profile }, store?, protocol?, scope?, client_name?,
-//           client_metadata_url?, token_endpoint_auth_method?, steps: [{ do, … }] }
+//           client_metadata_url?, token_endpoint_auth_method?, application_type?, redirect_port?, steps: [{ do, … }] }
 // steps:  login        connect, with the browser where the SDK asks for it   [expect: "denied"]
 //         list_tools
 //         call         tool, arguments                                       [expect: "unauthorized" | "forbidden" | "error"]
@@ -27,7 +27,7 @@ export async function runSteps(sdk) {
   try {
     const script = await readScript();
     script.server = new URL(script.server).href;
-    listener = await listenForRedirect();
+    listener = await listenForRedirect(script.redirect_port);
     const record = [];
     const provider = new Provider(script, listener, emit);
     const run = { sdk, script, provider, record, fetch: recordingFetch(emit, record), client: null, transport: null };
