@@ -81,7 +81,10 @@ impl std::str::FromStr for Timestamp {
     type Err = InvalidTimestamp;
 
     fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
-        text.parse::<jiff::Timestamp>().map(|t| Self(t.as_microsecond())).map_err(|_| InvalidTimestamp)
+        // Years before 0 are read by the library, and kept by no database of ours.
+        const YEAR_0: Timestamp = Timestamp::from_seconds(-62_167_219_200);
+        let read = text.parse::<jiff::Timestamp>().map_err(|_| InvalidTimestamp)?;
+        Some(Self(read.as_microsecond())).filter(|time| *time >= YEAR_0).ok_or(InvalidTimestamp)
     }
 }
 
@@ -163,6 +166,10 @@ mod tests {
         assert!(early.to_string() < late.to_string());
         assert_eq!(early.to_string().parse(), Ok(early));
         assert_eq!("2023-11-14".parse::<Timestamp>(), Err(InvalidTimestamp));
+        for text in ["-000001-12-31T23:59:59.999999Z", "0000-01-01T00:30:00+01:00", "10000-01-01T00:00:00Z"] {
+            assert_eq!(text.parse::<Timestamp>(), Err(InvalidTimestamp), "{text}");
+        }
+        assert_eq!("0000-01-01T00:00:00Z".parse::<Timestamp>().map(Timestamp::as_seconds), Ok(-62_167_219_200));
     }
 
     #[test]
