@@ -42,6 +42,7 @@ pub use key::{PublicKey, Signature, Signer};
 pub use line::InvalidLine;
 pub use list::{AuditFilter, AuditRecord, list};
 pub use prune::{Prunable, PruneError, check_prunable, prunable, prune, remove_pruned};
+pub(crate) use spill::rewritten as spilled;
 pub use trust::{Trust, Untrusted};
 pub use verify::{VerifyReport, verify, verify_with};
 pub use walk::{BadCheckpoint, BadRecord, Fault};

@@ -17,6 +17,9 @@ pub mod testing;
 mod transaction;
 mod value;
 
+#[doc(hidden)]
+pub mod fuzzing;
+
 pub mod bearer_tokens;
 pub mod clients;
 pub mod codes;

@@ -36,12 +36,10 @@ struct Line {
     detail: Option<String>,
 }
 
-/// Writes the events to a new file of the directory, for its owner's eyes alone, and waits until it is on disk.
-pub(super) fn write(directory: &Path, random: &Random, events: &[(Uuid, AuditEvent)]) -> io::Result<PathBuf> {
-    let mut text = Vec::new();
-    for (id, event) in events {
-        let line = Line {
-            id: *id,
+impl Line {
+    fn of(id: Uuid, event: &AuditEvent) -> Self {
+        Self {
+            id,
             at: event.at,
             action: event.action.to_string(),
             result: event.result.to_string(),
@@ -51,8 +49,15 @@ pub(super) fn write(directory: &Path, random: &Random, events: &[(Uuid, AuditEve
             client_id: event.client_id.clone(),
             request_id: event.request_id,
             detail: event.detail.clone(),
-        };
-        serde_json::to_writer(&mut text, &line)?;
+        }
+    }
+}
+
+/// Writes the events to a new file of the directory, for its owner's eyes alone, and waits until it is on disk.
+pub(super) fn write(directory: &Path, random: &Random, events: &[(Uuid, AuditEvent)]) -> io::Result<PathBuf> {
+    let mut text = Vec::new();
+    for (id, event) in events {
+        serde_json::to_writer(&mut text, &Line::of(*id, event))?;
         text.push(b'\n');
     }
     let name = Uuid::from_bytes(random.bytes().map_err(io::Error::other)?).simple().to_string();
@@ -131,6 +136,12 @@ fn files(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// A line, read and written again, if it is a record.
+pub(crate) fn rewritten(line: &[u8]) -> Option<Vec<u8>> {
+    let (id, event) = parse(line)?;
+    serde_json::to_vec(&Line::of(id, &event)).ok()
+}
+
 /// One line as an event that came late; `None` when it is none.
 fn parse(line: &[u8]) -> Option<(Uuid, AuditEvent)> {
     let line: Line = serde_json::from_slice(line).ok()?;
@@ -177,6 +188,10 @@ mod tests {
         assert_eq!(read.detail.as_deref(), Some("{\"late\":true,\"tool\":\"x\"}"));
         assert_eq!(AuditEvent { detail: event.detail.clone(), ..read }, event);
         assert!(parse(b"{}").is_none() && parse(b"\xff").is_none());
+        // What no database holds would keep all that was spilled with it from the log, at every start again.
+        let rest = "\"id\":\"00000000-0000-0000-0000-000000000000\",\"action\":\"call\",\"result\":\"ok\"";
+        let at = |time: &str| parse(format!("{{\"at\":\"{time}\",{rest}}}").as_bytes()).is_some();
+        assert!(at("0000-01-01T00:00:00Z") && !at("-000001-12-31T23:59:59Z"));
         assert_eq!(late(Some("no json".to_owned())), "{\"late\":true,\"text\":\"no json\"}");
         assert!(files(&directory.path().join("none")).expect("no folder is no error").is_empty());
     }
