@@ -7,9 +7,11 @@
 //          client_id, client_secret  of Keyward (default keyward, s3cret)
 //          access_token_seconds      how long an access token lives (default 3600)
 //          slow_ms          each answer of the token endpoint waits for up to this, before and after it is worked out
+//          hold             while there is a file of this name, answers of the token endpoint wait after they are worked out
 // prints:  {"event": "listening", "issuer": …}, then for each token that is minted
 //          {"event": "minted", "grant_type", "account", "access_token"}, and {"event": "refused", "error"}
 import { randomBytes, randomInt } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import Provider from 'oidc-provider';
@@ -48,6 +50,7 @@ provider.use(async (context, next) => {
   if (slow) await slowness();
   await next();
   if (slow) await slowness();
+  while (slow && options.hold && existsSync(options.hold)) await pause(10);
 });
 server.on('request', provider.callback());
 emit('listening', { issuer });

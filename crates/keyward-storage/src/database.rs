@@ -174,6 +174,11 @@ impl Database {
         }
     }
 
+    /// Whether a process that lives can lose a [`Lock`](crate::Lock): one on PostgreSQL ends with its connection.
+    pub fn locks_can_be_lost(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
+    }
+
     /// What changes from now on, here and in other processes.
     pub fn changes(&self) -> ChangeFeed {
         self.changes.subscribe(self)

@@ -2,6 +2,7 @@
 //! Keywards on one PostgreSQL.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use keyward_e2e::http::Response;
 use keyward_e2e::keyward::Keyward;
 use keyward_e2e::person::{self, Person, create_account_at, ride_through};
 use keyward_e2e::postgres;
+use keyward_e2e::postgres_server::{self, End};
 use keyward_e2e::process::Running;
 use keyward_e2e::upstream::scripted::Scripted;
 use keyward_e2e::{wait, workspace};
@@ -89,6 +91,17 @@ fn started(options: Value, storage: Configuration, upstream: &Scripted) -> Resul
     keyward.set_environment("IDP_SECRET", "s3cret");
     keyward.start()?;
     Ok((keyward, provider))
+}
+
+/// Another Keyward with the same database, key and public URL.
+fn beside(first: &Keyward, provider: &Provider, database: &str, upstream: &Scripted) -> Result<Keyward> {
+    let mut second = Keyward::in_empty_folder()?;
+    let keys = format!("[keys]\npath = {:?}\n", first.path("keyward.key"));
+    let storage = Configuration::on(database).server(&format!("public_url = {:?}", first.url())).section(&keys);
+    second.configure(&configuration(storage, provider, &upstream.url()).text())?;
+    second.set_environment("IDP_SECRET", "s3cret");
+    second.start()?;
+    Ok(second)
 }
 
 fn member(keyward: &Keyward, name: &str) -> Result<Person> {
@@ -174,12 +187,7 @@ fn two_keywards_refresh_a_grant_once_a_period_under_load() -> Result<()> {
     let database = postgres::new_database()?;
     let storage = Configuration::on(&database);
     let (first, provider) = started(json!({ "access_token_seconds": 4 }), storage, &upstream)?;
-    let mut second = Keyward::in_empty_folder()?;
-    let keys = format!("[keys]\npath = {:?}\n", first.path("keyward.key"));
-    let storage = Configuration::on(&database).server(&format!("public_url = {:?}", first.url())).section(&keys);
-    second.configure(&configuration(storage, &provider, &upstream.url()).text())?;
-    second.set_environment("IDP_SECRET", "s3cret");
-    second.start()?;
+    let second = beside(&first, &provider, &database, &upstream)?;
     let ada = member(&first, "ada")?;
     let token = bearer(&first, &ada)?;
     connect(&first, &ada, "ada-there")?;
@@ -208,6 +216,57 @@ fn two_keywards_refresh_a_grant_once_a_period_under_load() -> Result<()> {
     assert!(provider.told("refused").is_empty(), "{:?}", provider.told("refused"));
     let listed = first.list(&["connection", "list"])?;
     assert_eq!((&listed[0]["state"], listed[0]["version"].as_u64()), (&json!("connected"), Some(minted.len() as u64)));
+    Ok(())
+}
+
+/// Every round, the database server dies while the answer to a refresh is on its way, and is started again when Keyward
+/// has it and cannot store it. At this provider a second use of the old refresh token would end the grant.
+#[test]
+fn a_database_server_that_dies_during_a_refresh_takes_no_grant_along() -> Result<()> {
+    let mut database = postgres_server::Server::start()?;
+    let upstream = mirror()?;
+    let folder = tempfile::tempdir()?;
+    let hold = folder.path().join("hold");
+    let options = json!({ "access_token_seconds": 4, "hold": hold });
+    let (mut first, provider) = started(options, Configuration::on(&database.url()), &upstream)?;
+    let second = beside(&first, &provider, &database.url(), &upstream)?;
+    let ada = member(&first, "ada")?;
+    let token = bearer(&first, &ada)?;
+    connect(&first, &ada, "ada-there")?;
+    let request = call("/mine/mcp", "x").bearer(&token).header("Host", &first.address().to_string());
+    for how in [End::Kill, End::Immediate, End::Fast] {
+        fs::write(&hold, "")?;
+        let before = provider.refreshes();
+        wait::until("a refresh to be worked out", || {
+            request.send(first.address())?;
+            Ok((provider.refreshes() > before).then_some(()))
+        })?;
+        database.end(how)?;
+        let told = |keyward: &mut Keyward| -> Result<usize> {
+            Ok(keyward.process()?.stderr().matches("a refreshed grant is not stored yet").count())
+        };
+        let earlier = told(&mut first)?;
+        fs::remove_file(&hold)?;
+        // Until the pauses between its tries are so long that whoever asks first when the server is back is another.
+        wait::until("new tokens that cannot be stored", || Ok((told(&mut first)? > earlier + 5).then_some(())))?;
+        database.start_again()?;
+        // Both ask at once, in competition for the grant.
+        let refreshed = std::thread::scope(|scope| -> Result<()> {
+            let goes_on = |address: SocketAddr| {
+                wait::until("two refreshes more", || {
+                    let answer = request.send(address)?;
+                    ensure!([200, 503].contains(&answer.status), "{how:?}: {}: {}", answer.status, answer.text());
+                    Ok((answer.status == 200 && provider.refreshes() >= before + 3).then_some(()))
+                })
+            };
+            let threads = [first.address(), second.address()].map(|address| scope.spawn(move || goes_on(address)));
+            threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
+        });
+        refreshed?;
+        assert!(provider.told("refused").is_empty(), "{how:?}: {:?}", provider.told("refused"));
+    }
+    assert_eq!(first.list(&["connection", "list"])?[0]["state"], "connected");
+    first.run_ok(&["audit", "verify"], "")?;
     Ok(())
 }
 

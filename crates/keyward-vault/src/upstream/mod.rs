@@ -33,9 +33,9 @@ mod token_endpoint;
 mod token_response;
 mod token_set;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use keyward_core::clock::{Clock, Timestamp};
@@ -87,6 +87,8 @@ struct Inner {
     runtime: Handle,
     running: TaskTracker,
     refreshes: Semaphore,
+    /// The locks of refreshes under way in this process.
+    under_way: Mutex<BTreeSet<String>>,
 }
 
 /// One connection: what the configuration says, and what is known of its provider.
@@ -126,6 +128,7 @@ impl Connections {
             runtime: Handle::current(),
             running: TaskTracker::new(),
             refreshes: Semaphore::new(REFRESHES),
+            under_way: Mutex::default(),
         });
         tokio::spawn(follow(feed, Arc::downgrade(&inner)));
         Self(inner)

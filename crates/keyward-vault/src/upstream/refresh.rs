@@ -2,8 +2,11 @@
 //!
 //! The row says before the request leaves that one is under way, and is changed by compare and set when the answer is
 //! there. A process that dies in between leaves the old refresh token, which the next one tries: a provider that had not
-//! taken it gives new tokens, one that had taken it refuses, and the grant is broken with that as its reason.
+//! taken it gives new tokens, one that had taken it refuses, and the grant is broken with that as its reason. One that lives and
+//! has lost the database holds on to the answer, and is let store it first when the database is back.
 
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use keyward_core::audit::{Action, AuditResult};
@@ -28,6 +31,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const STORING: Duration = Duration::from_secs(5 * 60);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// How long a process that has lost its lock with its connection, and still holds new tokens, is given to store them once
+/// the database is back.
+const HEAD_START: Duration = Duration::from_secs(4);
 
 /// Why there are no new tokens.
 #[derive(Debug)]
@@ -88,7 +94,13 @@ impl Inner {
             patience => self.db.lock(&key, patience).await?,
         };
         let _lock = lock.ok_or_else(|| NotRefreshed::Later("it is being refreshed".to_owned()))?;
-        let row = upstream_grants::find(&self.db, id.as_str(), owner).await?.ok_or(NotRefreshed::Gone)?;
+        let holding = || NotRefreshed::Later("its new tokens are being stored".to_owned());
+        let _mine = UnderWay::begin(&self.under_way, &key).ok_or_else(holding)?;
+        let mut row = upstream_grants::find(&self.db, id.as_str(), owner).await?.ok_or(NotRefreshed::Gone)?;
+        if has_no_end(&row) && self.db.locks_can_be_lost() {
+            tokio::time::sleep(HEAD_START).await;
+            row = upstream_grants::find(&self.db, id.as_str(), owner).await?.ok_or(NotRefreshed::Gone)?;
+        }
         if row.state == UpstreamGrantState::Broken {
             return Err(NotRefreshed::Broken(BreakReason::from_stored(row.reason.as_deref())));
         }
@@ -269,6 +281,32 @@ impl Inner {
         let bytes = self.vault.open_blob(&place, &sealed).await?;
         TokenSet::from_bytes(bytes.expose_secret()).map_err(|_| unreadable(row))
     }
+}
+
+/// A refresh of one grant by this process, until it is dropped. The lock tells processes apart, and is lost with its
+/// connection; with the old refresh token, a second refresh would end the grant whose new tokens the first still holds.
+struct UnderWay<'a> {
+    all: &'a Mutex<BTreeSet<String>>,
+    key: &'a str,
+}
+
+impl<'a> UnderWay<'a> {
+    fn begin(all: &'a Mutex<BTreeSet<String>>, key: &'a str) -> Option<Self> {
+        let is_first = all.lock().unwrap_or_else(PoisonError::into_inner).insert(key.to_owned());
+        is_first.then_some(Self { all, key })
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.all.lock().unwrap_or_else(PoisonError::into_inner).remove(self.key);
+    }
+}
+
+/// Whether a refresh began of which nobody has noted an end, not even that it failed.
+fn has_no_end(row: &UpstreamGrant) -> bool {
+    let failed_since = |began| row.failures > 0 && row.refresh_after.is_some_and(|again| began < again);
+    row.refresh_began_at.is_some_and(|began| !failed_since(began))
 }
 
 fn place(row: &UpstreamGrant) -> Place {
