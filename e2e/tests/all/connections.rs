@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::Command;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -173,6 +174,11 @@ fn two_people_connect_and_each_call_carries_its_own_token() -> Result<()> {
     })?;
     keyward.run_ok(&["user", "disable", "eve@example.com"], "")?;
     assert_eq!(keyward.list(&["connection", "list"])?, json!([]));
+    let given_back = keyward.list(&["audit", "list", "--action", "connection.revoke"])?;
+    let given_back =
+        given_back.as_array().into_iter().flatten().map(|record| (&record["user_email"], &record["result"]));
+    let both = [(&json!("eve@example.com"), &json!("ok")), (&json!("ada@example.com"), &json!("ok"))];
+    assert_eq!(given_back.collect::<Vec<_>>(), both, "the newest first");
     let written = keyward.written();
     for token in provider.told("minted") {
         let token = token["access_token"].as_str().context("a token")?;
@@ -267,6 +273,51 @@ fn a_database_server_that_dies_during_a_refresh_takes_no_grant_along() -> Result
     }
     assert_eq!(first.list(&["connection", "list"])?[0]["state"], "connected");
     first.run_ok(&["audit", "verify"], "")?;
+    Ok(())
+}
+
+#[test]
+fn a_token_that_upstream_refuses_is_refreshed_and_the_call_made_once_more() -> Result<()> {
+    let refused: Arc<Mutex<BTreeSet<String>>> = Arc::default();
+    let upstream = Scripted::start({
+        let refused = Arc::clone(&refused);
+        move |request, connection| {
+            let got = request.header("authorization").unwrap_or_default();
+            if refused.lock().expect("refused").contains(got) {
+                return connection.answer("401 Unauthorized", &[("WWW-Authenticate", "Bearer")], "");
+            }
+            connection.result(request, &json!({ "got": got }))
+        }
+    })?;
+    let (keyward, provider) = started(json!({}), Configuration::sqlite(), &upstream)?;
+    let ada = member(&keyward, "ada")?;
+    let token = bearer(&keyward, &ada)?;
+    connect(&keyward, &ada, "ada-there")?;
+    let request = call("/mine/mcp", "x").bearer(&token);
+    let first = got(&keyward.send(&request)?)?;
+    refused.lock().expect("refused").insert(first.clone());
+    // What was minted a few seconds ago is not refused for its age, and is not refreshed.
+    let (count, second) = wait::until("the token to be old enough", || {
+        let count = upstream.arrived().len();
+        let answer = keyward.send(&request)?;
+        Ok(if answer.status == 200 { Some((count, got(&answer)?)) } else { None })
+    })?;
+    let carried = || -> Vec<String> {
+        let arrived = upstream.arrived().into_iter().skip(count);
+        arrived.map(|request| request.header("authorization").unwrap_or_default().to_owned()).collect()
+    };
+    assert_ne!(first, second);
+    assert_eq!((carried(), provider.refreshes()), (vec![first.clone(), second.clone()], 1), "once more, and no more");
+    let calls = keyward.list(&["audit", "list", "--action", "call"])?;
+    let versions = calls.as_array().into_iter().flatten().filter_map(|record| {
+        let detail: Value = serde_json::from_str(record["detail"].as_str()?).ok()?;
+        Some((detail["refused_version"].as_i64()?, detail["credential_version"].as_i64()?))
+    });
+    assert!(versions.collect::<Vec<_>>().contains(&(1, 2)), "{calls}");
+    // Refused at once, too: the caller is told, and nobody tries for ever.
+    refused.lock().expect("refused").insert(second.clone());
+    assert_ne!(keyward.send(&request)?.status, 200);
+    assert_eq!((carried(), provider.refreshes()), (vec![first, second.clone(), second], 1));
     Ok(())
 }
 

@@ -80,22 +80,80 @@ fn a_kill_leaves_the_old_version_or_the_new_one_on_postgres() -> Result<()> {
     killed_at_every_moment(Configuration::on(&postgres::new_database()?), 50)
 }
 
+/// Due all the time: each value that its hook gives ends soon.
+const ENDING_HOOK: &str = "\
+n=$(cat count 2>/dev/null || echo 0); n=$((n + 1)); echo $n > count
+end=$(date -u -d '+30 minutes' +%Y-%m-%dT%H:%M:%SZ)
+echo issued-$n >> issued
+sleep 0.02
+printf '{\"value\": \"issued-%s\", \"expires_at\": \"%s\"}' $n $end
+";
+
 #[test]
 fn a_server_rotates_by_itself_and_survives_being_killed_at_it() -> Result<()> {
-    let mut keyward = rotating(Configuration::sqlite())?;
-    let mut before = current(&keyward)?.1;
-    for round in 0..5 {
-        std::thread::sleep(Duration::from_secs(1));
-        keyward.start()?;
-        if round % 2 == 0 {
-            wait::until("a rotation", || Ok((current(&keyward)?.1 > before).then_some(())))?;
-        }
-        keyward.process()?.signal("KILL")?;
-        keyward.finish()?;
-        let now = current(&keyward)?.1;
-        assert!(now >= before, "{now} after {before}");
-        before = now;
+    const ROUNDS: u64 = 50;
+    let rotation = "[tokens.\"coda/api_token\".rotation]\nbefore_expiry = \"1h\"\nhook.command = [\"/bin/sh\", \"hook\"]\n\
+                    hook.environment = [\"PATH\"]\n";
+    let mut keyward = Keyward::configured(&Configuration::sqlite().section(rotation))?;
+    fs::write(keyward.path("hook"), ENDING_HOOK)?;
+    keyward.put_token(TOKEN, "first")?;
+    keyward.run_ok(&["token", "rotate", TOKEN, "--hook"], "")?;
+    let issued = fs::read_to_string;
+    let (mut at, mut changes) = (current(&keyward)?, 0);
+    for round in 0..ROUNDS {
+        let before = issued(keyward.path("issued"))?;
+        let mut server = Running::start(&mut keyward.command(&["serve"])?, b"")?;
+        server.wait_for("its hook", |_| (issued(keyward.path("issued")).ok()? != before).then_some(()))?;
+        // Before the hook answers, while its value is stored, and after.
+        std::thread::sleep(Duration::from_millis(round * 7 % 60));
+        drop(server);
+        let now = current(&keyward)?;
+        assert!(now.1 == at.1 && now.0 == at.0 || now.1 == at.1 + 1 && now.0 != at.0, "{at:?} became {now:?}");
+        changes += u64::from(now.1 != at.1);
+        at = now;
     }
+    eprintln!("killed {ROUNDS} times: {changes} times the new value was stored, else the one before stayed");
+    keyward.start()?;
+    wait::until("a rotation", || Ok((current(&keyward)?.1 > at.1).then_some(())))?;
+    keyward.stop()?.succeeded()?;
+    keyward.run_ok(&["audit", "verify"], "")?;
+    Ok(())
+}
+
+/// Upstream takes all but the newest: the version before serves inside its grace, by one call more.
+#[test]
+fn a_version_that_upstream_refuses_gives_way_to_the_one_before() -> Result<()> {
+    let upstream = Scripted::start(|request, connection| match request.header("authorization") {
+        Some("Bearer not-yet-known" | "Bearer nor-this") => connection.answer("401 Unauthorized", &[], ""),
+        got => connection.result(request, &json!({ "got": got })),
+    })?;
+    let server = Server::new("coda", &upstream.url()).credential(TOKEN);
+    let mut keyward = Keyward::configured(&Configuration::sqlite().behind(&server))?;
+    keyward.put_token(TOKEN, "first")?;
+    keyward.run_ok(&["token", "rotate", TOKEN, "--grace", "10m"], "not-yet-known")?;
+    keyward.start()?;
+    let bearer = keyward.issue_bearer("coda", &["coda:read"])?;
+    let asked = || keyward.send(&call("/coda/mcp", "get_page").bearer(&bearer));
+    let carried = || -> Vec<String> {
+        let arrived = upstream.arrived().into_iter();
+        arrived.map(|request| request.header("authorization").unwrap_or_default().to_owned()).collect()
+    };
+    let answer = asked()?;
+    assert_eq!((answer.status, &answer.message()?["result"]["got"]), (200, &json!("Bearer first")));
+    assert_eq!(carried(), ["Bearer not-yet-known", "Bearer first"], "once more, and no more");
+    let calls = keyward.list(&["audit", "list", "--action", "call"])?;
+    let detail = calls[0]["detail"].as_str().context("a detail")?;
+    assert!(detail.contains(r#""credential_version":1,"refused_version":2"#), "{detail}");
+    // Without a grace there is none before it.
+    keyward.run_ok(&["token", "set", TOKEN], "nor-this")?;
+    let begun = carried().len();
+    let refused = wait::until("the next version", || {
+        let answer = asked()?;
+        Ok((answer.status != 200).then_some(answer))
+    })?;
+    assert_ne!(refused.status, 401, "the client's own token is good");
+    let last = carried();
+    assert_eq!(last[begun..].iter().filter(|it| *it == "Bearer nor-this").count(), 1, "{last:?}");
     Ok(())
 }
 
