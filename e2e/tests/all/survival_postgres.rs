@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use keyward_e2e::configuration::Configuration;
+use keyward_e2e::keyward::Keyward;
 use keyward_e2e::postgres_server::{End, Server};
 use keyward_e2e::wait;
 
@@ -107,6 +108,37 @@ fn the_standby_takes_over() -> Result<()> {
     assert_eq!(scene.keyward.process()?.id(), process);
     scene.keyward.put_token("notes/other", "written to the new one")?;
     scene.keyward.stop()?.succeeded()?;
+    Ok(())
+}
+
+/// The server dies while a hook makes a new value, and is back after the hook has answered.
+#[test]
+fn what_a_rotation_hook_gave_outlives_the_server() -> Result<()> {
+    let mut server = Server::start()?;
+    let rotation = "[tokens.\"coda/api_token\".rotation]\nevery = \"1s\"\nhook.command = [\"/bin/sh\", \"hook\"]\n\
+                    hook.environment = [\"PATH\"]\n";
+    let mut keyward = Keyward::configured(&Configuration::on(&server.url()).section(rotation))?;
+    let hook = "echo asked >> asked; while ! test -e go; do sleep 0.01; done; echo the-new-value";
+    std::fs::write(keyward.path("hook"), hook)?;
+    keyward.put_token("coda/api_token", "first")?;
+    let asked = |keyward: &Keyward| std::fs::read_to_string(keyward.path("asked")).unwrap_or_default().lines().count();
+    std::thread::sleep(std::time::Duration::from_secs(1));
+    keyward.start()?;
+    wait::until("the hook to be asked", || Ok((asked(&keyward) == 1).then_some(())))?;
+    server.end(End::Kill)?;
+    std::fs::write(keyward.path("go"), "")?;
+    keyward.process()?.wait_for("a value that cannot be stored", |process| {
+        process.stderr().contains("the new value that the rotation hook gave is not stored yet").then_some(())
+    })?;
+    server.start_again()?;
+    wait::until("the new value", || {
+        let shown = keyward.run_ok(&["token", "show", "coda/api_token", "--reveal"], "")?;
+        Ok((shown.trim() == "the-new-value").then_some(()))
+    })?;
+    assert_eq!(asked(&keyward), 1, "nobody was asked for another");
+    keyward.stop()?.succeeded()?;
+    assert!(!keyward.written().replace("the-new-value\n", "").contains("the-new-value"), "it stands in the log");
+    keyward.run_ok(&["audit", "verify"], "")?;
     Ok(())
 }
 
