@@ -20,8 +20,13 @@ fn configuration(storage: &str, mode: &str) -> Configuration {
 }
 
 /// A second process on the database of the first, with the same root key.
-fn beside(first: &Keyward, storage: &str, mode: &str) -> Result<Keyward> {
-    let mut second = Keyward::configured(&configuration(storage, mode))?;
+pub(crate) fn beside(
+    first: &Keyward,
+    configuration: &Configuration,
+    prepare: impl FnOnce(&mut Keyward) -> Result<()>,
+) -> Result<Keyward> {
+    let mut second = Keyward::configured(configuration)?;
+    prepare(&mut second)?;
     std::fs::copy(first.path("keyward.key"), second.path("keyward.key"))?;
     // Tokens are for one server: both are the same to clients.
     second.set_environment("KEYWARD__SERVER__PUBLIC_URL", first.url());
@@ -30,7 +35,7 @@ fn beside(first: &Keyward, storage: &str, mode: &str) -> Result<Keyward> {
 }
 
 /// Calls again and again from several threads until a call gets no answer or `enough` are answered; how many were.
-fn load(keyward: &Keyward, bearer: &str, enough: u64, answered: &AtomicU64) {
+pub(crate) fn load(keyward: &Keyward, bearer: &str, enough: u64, answered: &AtomicU64) {
     let address = keyward.address();
     thread::scope(|scope| {
         for _ in 0..4 {
@@ -64,7 +69,7 @@ fn two_processes_keep_one_chain(storage: &str) -> Result<()> {
         Some(name) => format!("sqlite:{}", first.path(name).display()),
         None => storage.to_owned(),
     };
-    let mut second = beside(&first, &storage, "fail_closed")?;
+    let mut second = beside(&first, &configuration(&storage, "fail_closed"), |_| Ok(()))?;
     let (of_first, of_second) = (AtomicU64::new(0), AtomicU64::new(0));
     let doomed = second.process()?.id();
     thread::scope(|scope| -> Result<()> {

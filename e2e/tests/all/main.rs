@@ -26,6 +26,7 @@ mod stytch_oracle;
 
 mod account_page;
 mod audit;
+mod audit_retention;
 mod backup;
 mod connections;
 mod connections_mcp;

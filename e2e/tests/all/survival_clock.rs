@@ -22,29 +22,32 @@ fn library() -> Result<String> {
     Ok(found.context("libfaketime is missing; `cargo xtask test` installs it")?.display().to_string())
 }
 
-fn jump(keyward: &Keyward, by: &str) -> Result<()> {
+pub(crate) fn jump(keyward: &Keyward, by: &str) -> Result<()> {
     // Whole or not at all, since it is read all the time.
     fs::write(keyward.path("clock.new"), by)?;
     Ok(fs::rename(keyward.path("clock.new"), keyward.path("clock"))?)
 }
 
-fn scene(configuration: Configuration) -> Result<Scene> {
+/// Gives it a clock that [`jump`] sets.
+pub(crate) fn with_clock(keyward: &mut Keyward) -> Result<()> {
     let library = library()?;
     ensure!(Path::new(&library).is_file(), "{library}");
-    Scene::with(configuration, |keyward| {
-        jump(keyward, "+0")?;
-        let clock = keyward.path("clock").display().to_string();
-        for (name, value) in [
-            ("LD_PRELOAD", library.as_str()),
-            ("FAKETIME_TIMESTAMP_FILE", &clock),
-            ("FAKETIME_NO_CACHE", "1"),
-            ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
-            ("DONT_FAKE_MONOTONIC", "1"),
-        ] {
-            keyward.set_environment(name, value);
-        }
-        Ok(())
-    })
+    jump(keyward, "+0")?;
+    let clock = keyward.path("clock").display().to_string();
+    for (name, value) in [
+        ("LD_PRELOAD", library.as_str()),
+        ("FAKETIME_TIMESTAMP_FILE", &clock),
+        ("FAKETIME_NO_CACHE", "1"),
+        ("FAKETIME_DONT_FAKE_MONOTONIC", "1"),
+        ("DONT_FAKE_MONOTONIC", "1"),
+    ] {
+        keyward.set_environment(name, value);
+    }
+    Ok(())
+}
+
+fn scene(configuration: Configuration) -> Result<Scene> {
+    Scene::with(configuration, with_clock)
 }
 
 #[test]

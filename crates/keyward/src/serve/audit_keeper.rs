@@ -69,6 +69,7 @@ impl AuditKeeper {
         self.checkpoint(if is_old { 0 } else { MOST }).await?;
         if let Some(keep) = self.keep.filter(|_| prunes) {
             self.prune(keep).await?;
+            tracing::debug!("old audit records were looked for");
         }
         Ok(())
     }
