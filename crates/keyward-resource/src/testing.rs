@@ -5,7 +5,9 @@ pub(crate) mod host;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::{self, KeySize};
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING, EcdsaKeyPair,
+    Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PKCS1_SHA384, RSA_PKCS1_SHA512, RSA_PSS_SHA256, RSA_PSS_SHA384,
+    RSA_PSS_SHA512, RsaEncoding,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,14 +36,13 @@ enum PrivateKey {
 
 impl Signer {
     pub(crate) fn new(kid: &'static str, algorithm: Algorithm) -> Self {
+        let ec = |curve| PrivateKey::Ec(EcdsaKeyPair::generate(curve).expect("a key"));
         let key = match algorithm {
-            Algorithm::Es256 => {
-                PrivateKey::Ec(EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect("a key"))
-            }
+            Algorithm::Es256 => ec(&ECDSA_P256_SHA256_FIXED_SIGNING),
+            Algorithm::Es384 => ec(&ECDSA_P384_SHA384_FIXED_SIGNING),
+            Algorithm::Es512 => ec(&ECDSA_P521_SHA512_FIXED_SIGNING),
             Algorithm::EdDsa => PrivateKey::Ed(Ed25519KeyPair::generate().expect("a key")),
-            Algorithm::Rs256 | Algorithm::Ps256 => {
-                PrivateKey::Rsa(rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key"))
-            }
+            _ => PrivateKey::Rsa(rsa::KeyPair::generate(KeySize::Rsa2048).expect("a key")),
         };
         Self { kid, algorithm, key }
     }
@@ -52,7 +53,13 @@ impl Signer {
         let mut jwk = match &self.key {
             PrivateKey::Ec(key) => {
                 let point = key.public_key().as_ref();
-                json!({"kty": "EC", "crv": "P-256", "x": encode(&point[1..33]), "y": encode(&point[33..])})
+                let (x, y) = point[1..].split_at(point.len() / 2);
+                let crv = match x.len() {
+                    32 => "P-256",
+                    48 => "P-384",
+                    _ => "P-521",
+                };
+                json!({"kty": "EC", "crv": crv, "x": encode(x), "y": encode(y)})
             }
             PrivateKey::Ed(key) => json!({"kty": "OKP", "crv": "Ed25519", "x": encode(key.public_key().as_ref())}),
             PrivateKey::Rsa(key) => {
@@ -79,11 +86,15 @@ impl Signer {
             (PrivateKey::Ed(key), _) => key.sign(message).as_ref().to_vec(),
             (PrivateKey::Rsa(key), _) => {
                 let mut signature = vec![0; key.public_modulus_len()];
-                match algorithm {
-                    Algorithm::Ps256 => key.sign(&RSA_PSS_SHA256, &random, message, &mut signature),
-                    _ => key.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature),
-                }
-                .expect("a signature");
+                let encoding: &dyn RsaEncoding = match algorithm {
+                    Algorithm::Ps256 => &RSA_PSS_SHA256,
+                    Algorithm::Ps384 => &RSA_PSS_SHA384,
+                    Algorithm::Ps512 => &RSA_PSS_SHA512,
+                    Algorithm::Rs384 => &RSA_PKCS1_SHA384,
+                    Algorithm::Rs512 => &RSA_PKCS1_SHA512,
+                    _ => &RSA_PKCS1_SHA256,
+                };
+                key.sign(encoding, &random, message, &mut signature).expect("a signature");
                 signature
             }
         }

@@ -5,7 +5,9 @@ use std::fmt;
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ED25519, EcdsaVerificationAlgorithm,
+    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, RsaParameters,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -38,7 +40,7 @@ struct Jwk {
 }
 
 impl Key {
-    /// Every way in which the JWK may be used: none, one, or, for an RSA key without `alg`, two.
+    /// Every way in which the JWK may be used: none, one, or, for an RSA key without `alg`, every padding and hash.
     pub(crate) fn from_jwk(json: &str) -> Vec<Self> {
         let Ok(jwk) = object::<Jwk>(json.as_bytes()) else { return Vec::new() };
         let verifies = jwk.public_key_use.as_deref().is_none_or(|it| it == "sig")
@@ -48,7 +50,9 @@ impl Key {
         }
         let fitting: &[Algorithm] = match (jwk.kty.as_str(), jwk.crv.as_deref()) {
             ("EC", Some("P-256")) => &[Algorithm::Es256],
-            ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
+            ("EC", Some("P-384")) => &[Algorithm::Es384],
+            ("EC", Some("P-521")) => &[Algorithm::Es512],
+            ("RSA", _) => Algorithm::RSA,
             ("OKP", Some("Ed25519")) => &[Algorithm::EdDsa],
             _ => &[],
         };
@@ -59,13 +63,16 @@ impl Key {
 
     fn parse(jwk: &Jwk, algorithm: Algorithm) -> Option<Self> {
         let key = match algorithm {
-            Algorithm::Es256 => {
-                // SEC 1 §2.3.3: uncompressed point. Each coordinate has the full length (RFC 7518 §6.2.1.2).
-                let (x, y) = (coordinate(jwk.x.as_ref())?, coordinate(jwk.y.as_ref())?);
-                ParsedPublicKey::new(&ECDSA_P256_SHA256_FIXED, [&[4], &x[..], &y[..]].concat())
-            }
-            Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, coordinate(jwk.x.as_ref())?),
-            Algorithm::Rs256 | Algorithm::Ps256 => rsa(jwk, algorithm)?,
+            Algorithm::Es256 => ec::<32>(jwk, &ECDSA_P256_SHA256_FIXED)?,
+            Algorithm::Es384 => ec::<48>(jwk, &ECDSA_P384_SHA384_FIXED)?,
+            Algorithm::Es512 => ec::<66>(jwk, &ECDSA_P521_SHA512_FIXED)?,
+            Algorithm::EdDsa => ParsedPublicKey::new(&ED25519, coordinate::<32>(jwk.x.as_ref())?),
+            Algorithm::Rs256 => rsa(jwk, &RSA_PKCS1_2048_8192_SHA256)?,
+            Algorithm::Rs384 => rsa(jwk, &RSA_PKCS1_2048_8192_SHA384)?,
+            Algorithm::Rs512 => rsa(jwk, &RSA_PKCS1_2048_8192_SHA512)?,
+            Algorithm::Ps256 => rsa(jwk, &RSA_PSS_2048_8192_SHA256)?,
+            Algorithm::Ps384 => rsa(jwk, &RSA_PSS_2048_8192_SHA384)?,
+            Algorithm::Ps512 => rsa(jwk, &RSA_PSS_2048_8192_SHA512)?,
         };
         Some(Self { id: jwk.kid.as_deref().map(Box::from), algorithm, key: key.ok()? })
     }
@@ -83,18 +90,27 @@ impl Key {
         self.algorithm == other.algorithm && self.key.as_ref() == other.key.as_ref()
     }
 
-    /// ES256 signatures are the two integers side by side (RFC 7518 §3.4), not DER.
+    /// ECDSA signatures are the two integers side by side (RFC 7518 §3.4), not DER.
     pub(crate) fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), TokenError> {
         self.key.verify_sig(message, signature).map_err(|_| TokenError::Signature)
     }
 }
 
-fn coordinate(text: Option<&String>) -> Option<[u8; 32]> {
+/// SEC 1 §2.3.3: uncompressed point. Each coordinate has the full length (RFC 7518 §6.2.1.2).
+fn ec<const LENGTH: usize>(
+    jwk: &Jwk,
+    algorithm: &'static EcdsaVerificationAlgorithm,
+) -> Option<Result<ParsedPublicKey, KeyRejected>> {
+    let (x, y) = (coordinate::<LENGTH>(jwk.x.as_ref())?, coordinate::<LENGTH>(jwk.y.as_ref())?);
+    Some(ParsedPublicKey::new(algorithm, [&[4], &x[..], &y[..]].concat()))
+}
+
+fn coordinate<const LENGTH: usize>(text: Option<&String>) -> Option<[u8; LENGTH]> {
     URL_SAFE_NO_PAD.decode(text?).ok()?.try_into().ok()
 }
 
 /// At least 2048 bits (RFC 7518 §3.3), at most what a signature buffer holds.
-fn rsa(jwk: &Jwk, algorithm: Algorithm) -> Option<Result<ParsedPublicKey, KeyRejected>> {
+fn rsa(jwk: &Jwk, parameters: &'static RsaParameters) -> Option<Result<ParsedPublicKey, KeyRejected>> {
     // Some issuers write the modulus with the leading zero of its DER form.
     let number = |text: Option<&String>| {
         let bytes = URL_SAFE_NO_PAD.decode(text?).ok()?;
@@ -103,10 +119,6 @@ fn rsa(jwk: &Jwk, algorithm: Algorithm) -> Option<Result<ParsedPublicKey, KeyRej
     };
     let components = PublicKeyComponents { n: number(jwk.n.as_ref())?, e: number(jwk.e.as_ref())? };
     let bits = components.n.len() * 8 - components.n.first()?.leading_zeros() as usize;
-    let parameters = match algorithm {
-        Algorithm::Ps256 => &RSA_PSS_2048_8192_SHA256,
-        _ => &RSA_PKCS1_2048_8192_SHA256,
-    };
     (2048..=8192).contains(&bits).then(|| components.to_parsed_public_key(parameters))
 }
 
