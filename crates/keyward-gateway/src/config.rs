@@ -15,8 +15,6 @@ use url::Url;
 pub struct GatewayConfig {
     /// Where the world finds it, without a slash at the end. A server's resource is this and its path, to the letter.
     pub public_url: String,
-    /// The issuers whose tokens are accepted, for the metadata documents; clients take the first.
-    pub authorization_servers: Vec<String>,
     /// The servers behind it.
     pub servers: Vec<ServerConfig>,
     /// The server whose metadata document is at the root too.
@@ -46,6 +44,8 @@ pub struct ServerConfig {
     pub path: String,
     /// Its own endpoint. A query in it is sent with every call; a client's query never goes on.
     pub upstream: Url,
+    /// The issuers whose tokens are accepted, for the metadata document; clients take the first.
+    pub authorization_servers: Vec<String>,
     /// What every call needs.
     pub scopes: ScopeSet,
     /// What its metadata document lists. Few: several clients ask for all that they see.

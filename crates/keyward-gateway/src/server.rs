@@ -26,11 +26,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(
-        public_url: &str,
-        authorization_servers: &[String],
-        config: ServerConfig,
-    ) -> Result<Self, ConfigError> {
+    pub(crate) fn new(public_url: &str, config: ServerConfig) -> Result<Self, ConfigError> {
         let id = config.id;
         if !route::is_plain(&config.path) {
             return Err(ConfigError::Path { id, path: config.path });
@@ -43,7 +39,7 @@ impl Server {
                 name: config.name,
                 scopes: config.scopes,
                 scopes_supported: config.scopes_supported,
-                authorization_servers: authorization_servers.to_vec(),
+                authorization_servers: config.authorization_servers,
                 ..ProtectedResourceConfig::of(resource)
             }),
             tools: ToolRules::new(config.tool_scopes),
@@ -108,6 +104,7 @@ pub(crate) mod testing {
             name: None,
             path: path.to_owned(),
             upstream: url("http://127.0.0.1:9/mcp"),
+            authorization_servers: vec!["https://kw.example".to_owned()],
             scopes: "coda:read".parse().expect("scopes"),
             scopes_supported: "coda:read".parse().expect("scopes"),
             tool_scopes: Vec::new(),
@@ -115,6 +112,6 @@ pub(crate) mod testing {
             connection: None,
             credential_owner: CredentialOwner::Shared,
         };
-        Server::new("https://kw.example", &["https://kw.example".to_owned()], config).expect("a server")
+        Server::new("https://kw.example", config).expect("a server")
     }
 }

@@ -31,9 +31,8 @@ impl Snapshot {
         if !matches!(public_url.scheme(), "http" | "https") || config.public_url.ends_with('/') {
             return Err(ConfigError::PublicUrl);
         }
-        let issuers = config.authorization_servers;
         let servers = config.servers.into_iter();
-        let servers = servers.map(|server| Server::new(&config.public_url, &issuers, server).map(Arc::new));
+        let servers = servers.map(|server| Server::new(&config.public_url, server).map(Arc::new));
         Ok(Self {
             generation: NEXT.fetch_add(1, Ordering::Relaxed),
             routes: Routes::new(servers.collect::<Result<_, _>>()?, config.default_server.as_ref())?,

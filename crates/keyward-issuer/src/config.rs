@@ -22,6 +22,8 @@ pub struct IssuerConfig {
     pub hierarchy: ScopeHierarchy,
     /// How long things live.
     pub lifetimes: Lifetimes,
+    /// Who issues the tokens instead of this one, which then only has people's accounts. Empty: nobody.
+    pub elsewhere: Vec<String>,
     /// Whether strangers may register clients (RFC 7591).
     pub registration: Registration,
     /// Whether a client may be identified by the URL of its metadata document.
@@ -103,6 +105,7 @@ impl IssuerConfig {
             scope_descriptions: BTreeMap::new(),
             hierarchy: ScopeHierarchy::default(),
             lifetimes: Lifetimes::default(),
+            elsewhere: Vec::new(),
             registration: Registration::Open,
             client_metadata_documents: true,
             allow_private_client_metadata: false,

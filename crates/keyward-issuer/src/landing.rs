@@ -21,7 +21,11 @@ pub(crate) async fn show(State(issuer): State<Issuer>, headers: HeaderMap) -> Re
         } @else {
             p.soft {
                 "To connect, paste an address into your MCP client, such as Claude, ChatGPT or an editor, as a custom \
-                 connector or remote server. It sends you back here to log in."
+                 connector or remote server. "
+                @match config.elsewhere.first() {
+                    Some(issuer) => { "It sends you to " (issuer) " to log in." }
+                    None => { "It sends you back here to log in." }
+                }
             }
             ul.plain.rows {
                 @for server in &config.servers {

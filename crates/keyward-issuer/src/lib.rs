@@ -48,6 +48,7 @@ pub mod session;
 mod audit;
 mod body;
 mod cors;
+mod elsewhere;
 mod ended;
 mod oauth_error;
 mod parameters;

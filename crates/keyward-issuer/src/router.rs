@@ -9,16 +9,24 @@ use http::{StatusCode, Uri};
 use crate::oauth_error::OauthError;
 use crate::register::dynamic;
 use crate::state::Issuer;
-use crate::{authorize, cors, jwks, landing, metadata, page, people, revoke, token, userinfo};
+use crate::{authorize, cors, elsewhere, jwks, landing, metadata, page, people, revoke, token, userinfo};
+
+/// The endpoints.
+pub(crate) const ENDPOINTS: [&str; 7] =
+    ["/authorize", "/consent", "/token", "/register", "/revoke", "/jwks", "/userinfo"];
 
 const OAUTH: &str = "/.well-known/oauth-authorization-server";
-const OPENID: &str = "/.well-known/openid-configuration";
+pub(crate) const OPENID: &str = "/.well-known/openid-configuration";
 
 impl Issuer {
     /// Every endpoint and page of the authorization server, at the issuer's own path. Where that is not the root, the
-    /// endpoints answer at the root too, for clients that do not read the metadata's URLs.
+    /// endpoints answer at the root too, for clients that do not read the metadata's URLs. Where tokens are issued elsewhere,
+    /// only the pages of people's accounts are here.
     pub fn router(&self) -> Router {
         let base = self.config.base_path();
+        if !self.config.elsewhere.is_empty() {
+            return self.router_without_endpoints(base);
+        }
         let here = endpoints().merge(people::routes());
         let all = if base.is_empty() {
             here
@@ -28,6 +36,15 @@ impl Issuer {
             endpoints().nest(base, here).merge(root).merge(metadata_at_root())
         };
         all.merge(metadata_of(base)).fallback(not_found).with_state(self.clone())
+    }
+
+    fn router_without_endpoints(&self, base: &str) -> Router {
+        let all = if base.is_empty() {
+            people::routes()
+        } else {
+            Router::new().nest(base, people::routes()).route(&format!("{base}/"), get(landing::show))
+        };
+        all.merge(elsewhere::endpoints(base, &self.config.elsewhere)).fallback(not_found).with_state(self.clone())
     }
 }
 

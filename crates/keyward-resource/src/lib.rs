@@ -34,6 +34,7 @@ mod jwks;
 mod jwt;
 pub mod layer;
 mod metadata;
+pub mod preset;
 mod principal;
 mod provider;
 mod relying_party;

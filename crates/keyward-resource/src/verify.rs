@@ -120,6 +120,11 @@ impl Verifier {
         self.recall(&self.cache.slot(token, resource.resource().as_str()))
     }
 
+    /// Whether [`VerifierConfig::accounts`] are asked for.
+    pub fn finds_accounts(&self) -> bool {
+        self.config.issuers.iter().any(|issuer| issuer.accounts_by_email)
+    }
+
     /// Forgets every outcome: for changes that the verifier cannot see itself, as of local keys.
     pub fn invalidate(&self) {
         self.invalidations.fetch_add(1, Ordering::Release);

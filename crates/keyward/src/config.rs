@@ -1,7 +1,9 @@
 //! The configuration: `keyward.toml`, environment variables over it, and every mistake of both at once.
 
 mod audit;
+mod broker;
 mod check;
+mod claims;
 mod connections;
 mod credential;
 mod environment;
@@ -9,11 +11,13 @@ mod environment;
 mod example_tests;
 mod hook;
 mod issuer;
+mod issuers;
 mod keys;
 mod log;
 mod metrics;
 mod mistake;
 mod openbao;
+mod provider;
 mod rules;
 mod schema;
 mod scopes;
@@ -40,21 +44,25 @@ pub(crate) use audit::{Audit, AuditMode};
 pub(crate) use connections::{AuthMethod, Connection, Preset};
 pub(crate) use credential::{CredentialKind, CredentialOwner, CredentialRule};
 pub(crate) use hook::{Hook, HookKind};
-pub(crate) use issuer::{Issuer, Registration};
+pub(crate) use issuer::{Issuer, IssuerKind, Registration};
+pub(crate) use issuers::{ElsewhereIssuer, NamedIssuer};
 pub(crate) use keys::{Keys, KeysKind};
 pub(crate) use log::{Log, LogFormat};
 pub(crate) use metrics::Metrics;
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use openbao::{OpenBaoAuthKind, OpenBaoServer};
+pub(crate) use provider::{AccountRule, Algorithm};
 pub(crate) use schema::schema;
 pub(crate) use scopes::ScopeMeaning;
 pub(crate) use server::Server;
 pub(crate) use servers::McpServer;
 pub(crate) use storage::Storage;
-pub(crate) use text::{AddressRange, LogFilter, Period, SecretPlace, StorageUrl, Text, TextValue, UpstreamUrl};
+pub(crate) use text::{
+    AddressRange, IssuerUrl, LogFilter, Period, SecretPlace, StorageUrl, Text, TextValue, UpstreamUrl,
+};
 pub(crate) use token_store::{TokenStore, TokenStoreKind};
 pub(crate) use tokens::{Reminders, TokenSection};
-pub(crate) use trusted_issuers::{Algorithm, TrustedIssuer};
+pub(crate) use trusted_issuers::TrustedIssuer;
 
 use tree::{Node, Source};
 
@@ -76,7 +84,7 @@ pub(crate) struct Config {
     pub(crate) next_keys: Option<Keys>,
     /// The authorization server: who logs people in and issues tokens, and how long these last.
     pub(crate) issuer: Issuer,
-    /// Authorization servers elsewhere whose access tokens are taken too.
+    /// Authorization servers whose access tokens are taken besides those of `[issuer]`.
     pub(crate) trusted_issuers: Vec<TrustedIssuer>,
     /// What scopes mean, and which others they include.
     #[schemars(extend("x-keyward-keys" = <keyward_core::scope::Scope as TextValue>::FORMAT))]

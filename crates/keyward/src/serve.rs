@@ -8,6 +8,7 @@ mod dispatch;
 mod health;
 mod listen;
 mod metrics;
+mod mirror;
 mod ready;
 mod request_body;
 mod stop;
@@ -21,6 +22,7 @@ use std::time::Duration;
 use anyhow::Context;
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_gateway::{Gateway, Worker};
+use keyward_resource::Provider;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{self, Loaded};
@@ -28,7 +30,7 @@ use crate::telemetry;
 use crate::wiring::layout::Layout;
 use crate::wiring::rooms::Rooms;
 use crate::wiring::verifier::{self, Live};
-use crate::wiring::{self, gateway};
+use crate::wiring::{self, gateway, issuers};
 
 use audit_keeper::AuditKeeper;
 use background::Keeper;
@@ -109,13 +111,16 @@ pub(crate) fn serve(
     let runtime = wiring::runtime().context("no runtime")?;
     let rooms = runtime.block_on(Rooms::open(loaded, &layout))?;
     let live = Live::default();
-    let verifier = Arc::new(verifier::verifier(&loaded.config, &layout, &live, &rooms.cabinet.clock)?);
+    let issuers = issuers::open(loaded, &layout, &live, &rooms.cabinet.clock)?;
+    runtime.block_on(async { issuers.providers.iter().for_each(Provider::start) });
+    let verifier = Arc::new(verifier::verifier(issuers.trusted, &layout, &live, &rooms.cabinet.clock));
     let keeper = Keeper {
         database: rooms.cabinet.database.clone(),
         issuer: rooms.issuer.clone(),
         verifier: Arc::clone(&verifier),
         live,
         clock: rooms.cabinet.clock.clone(),
+        static_tokens: rooms.static_tokens,
     };
     runtime.block_on(keeper.start())?;
     runtime.spawn(keeper.follow());
@@ -142,6 +147,10 @@ pub(crate) fn serve(
     )?;
     let base = rooms.issuer.config.base_path();
     let pages = rooms.issuer.router().merge(keyward_console::routes(&rooms.issuer, &rooms.connections));
+    let pages = match issuers.providers.first() {
+        Some(primary) if !loaded.config.serves_authorization_server() => pages.merge(mirror::router(primary, base)),
+        _ => pages,
+    };
     let pages = pages.merge(health::router(rooms.cabinet.database.clone(), base));
     let proxies = TrustedProxies::new(section.trusted_proxies.iter().map(|range| range.0).collect());
     let gateway = Arc::new(gateway);

@@ -25,6 +25,7 @@ pub(crate) struct Claims {
     pub(crate) jti: Option<String>,
     client_id: Option<String>,
     azp: Option<String>,
+    cid: Option<String>,
     scope: Option<OneOrMany>,
     scp: Option<OneOrMany>,
     pub(crate) email: Option<String>,
@@ -96,9 +97,9 @@ impl Claims {
         lists.iter().flat_map(|list| list.split(' '))
     }
 
-    /// `client_id` (RFC 8693 §4.3), or `azp` (OpenID Connect Core §2).
+    /// `client_id` (RFC 8693 §4.3), or `azp` (OpenID Connect Core §2), or `cid`, as Okta has it.
     pub(crate) fn take_client_id(&mut self) -> Option<String> {
-        self.client_id.take().or_else(|| self.azp.take())
+        self.client_id.take().or_else(|| self.azp.take()).or_else(|| self.cid.take())
     }
 }
 

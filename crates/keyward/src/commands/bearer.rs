@@ -86,6 +86,10 @@ struct Issued<'a> {
 
 async fn issue(rooms: &Rooms, request: BearerRequest, format: Format) -> anyhow::Result<()> {
     rooms.require_lasting_url()?;
+    if !rooms.static_tokens {
+        let wrong = "development tokens are not taken at a public URL unless [issuer] says static_tokens = true";
+        return Err(Usage(wrong.to_owned()).into());
+    }
     let issued = rooms.issuer.issue_bearer(request).await.map_err(|error| match error {
         BearerError::Storage(_) | BearerError::Random(_) => anyhow::Error::new(error),
         wrong => Usage(wrong.to_string()).into(),

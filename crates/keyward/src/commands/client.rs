@@ -73,6 +73,7 @@ struct Added<'a> {
 }
 
 async fn add(rooms: &Rooms, client: NewClient, format: Format) -> anyhow::Result<()> {
+    rooms.require_own_issuer("adds a client to Keyward's own issuer")?;
     let added = rooms.issuer.add_client(client).await.map_err(|error| match error {
         AddClientError::Random(_) | AddClientError::Storage(_) => anyhow::Error::new(error),
         wrong => Usage(wrong.to_string()).into(),

@@ -3,14 +3,26 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::broker::Broker;
+use super::provider::Provider;
 use super::text::{Period, Text};
 
 /// The authorization server: who logs people in and issues tokens, and how long these last.
+// Unknown keys are found by the schema: serde cannot refuse them beside flattened parts.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
+#[schemars(extend("additionalProperties" = false))]
 pub(crate) struct Issuer {
     /// Which authorization server.
     pub(crate) kind: IssuerKind,
+    /// When it is not Keyward's own: where it is, and how its tokens are read.
+    #[serde(flatten)]
+    pub(crate) provider: Provider,
+    /// How people log in there for tokens of Keyward's own.
+    #[serde(flatten)]
+    pub(crate) broker: Broker,
+    /// Whether development bearer tokens are taken besides. When absent: only where `public_url` is on this machine.
+    pub(crate) static_tokens: Option<bool>,
     /// How long an access token is good.
     pub(crate) access_token_lifetime: Text<Period>,
     /// How long a refresh token may lie unused before the person must log in again.
@@ -41,6 +53,10 @@ pub(crate) struct Issuer {
 pub(crate) enum IssuerKind {
     /// Keyward's own.
     Embedded,
+    /// A project of Stytch.
+    Stytch,
+    /// Another that has OpenID Connect or OAuth metadata, or whose keys are told.
+    Oidc,
 }
 
 /// Who may register clients.
@@ -57,6 +73,9 @@ impl Default for Issuer {
     fn default() -> Self {
         Self {
             kind: IssuerKind::Embedded,
+            provider: Provider::default(),
+            broker: Broker::default(),
+            static_tokens: None,
             access_token_lifetime: Text::of(Period::minutes(10)),
             refresh_token_lifetime: Text::of(Period::days(30)),
             grant_lifetime: Text::of(Period::days(365)),

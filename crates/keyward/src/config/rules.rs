@@ -1,6 +1,7 @@
 //! Rules between sections: what no single value can get wrong alone.
 
 mod connections;
+mod issuers;
 mod keys;
 mod openbao;
 mod token_store;
@@ -22,7 +23,7 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
     rules.storage();
     rules.token_store();
     rules.keys();
-    rules.trusted_issuers();
+    rules.issuers();
     rules.hooks();
     rules.connections();
     if !torn.contains("servers") {
@@ -81,24 +82,6 @@ impl Rules<'_> {
         if url.holds_password() && matches!(self.root.locate(&["storage", "url"]), Source::File(_)) {
             self.report(&["storage", "url"], "a password does not belong into this file").advice =
                 Some("put the URL into a variable or a file and write url = \"env:NAME\" or \"file:PATH\"".to_owned());
-        }
-    }
-
-    fn trusted_issuers(&mut self) {
-        let mut seen = BTreeSet::new();
-        for (index, trusted) in self.config.trusted_issuers.iter().enumerate() {
-            let issuer = trusted.issuer.0.to_text();
-            let own = self.config.server.public_url.as_ref().is_some_and(|url| url.0.0 == issuer);
-            // Positions are those of the file only when no element was left out.
-            let path = ["trusted_issuers", &index.to_string(), "issuer"];
-            if self.torn.contains("trusted_issuers") {
-                continue;
-            }
-            if own {
-                self.report(&path, "this is Keyward itself, which needs no entry");
-            } else if !seen.insert(issuer.clone()) {
-                self.report(&path, format!("the issuer {issuer} is here twice"));
-            }
         }
     }
 

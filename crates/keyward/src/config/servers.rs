@@ -33,6 +33,14 @@ pub(crate) struct McpServer {
     #[serde(default)]
     #[schemars(extend("x-keyward-keys" = ToolPattern::FORMAT))]
     pub(crate) tool_scopes: BTreeMap<String, Vec<Text<Scope>>>,
+    /// The issuers whose tokens are taken here: their identifiers, and `embedded` for Keyward's own. When absent: all.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub(crate) issuers: Option<Vec<String>>,
+    /// What tokens of issuers elsewhere say in `aud` when they are for this server alone, besides its URL. With it, what an
+    /// issuer says for several servers is not taken here.
+    #[serde(default)]
+    pub(crate) audiences: Vec<String>,
     /// The service token that its calls carry. When absent, calls carry none; the client's token never goes further.
     #[serde(default)]
     pub(crate) credential: Option<Credential>,

@@ -118,6 +118,7 @@ pub(crate) const FORMS: &[Form] = &[
     form::<http::HeaderName>(),
     form::<keyward_vault::TokenName>(),
     form::<name::ToolPattern>(),
+    form::<keyward_resource::ClaimPath>(),
 ];
 
 pub(crate) use name::ToolPattern;

@@ -1,48 +1,24 @@
-//! `[[trusted_issuers]]`: whose tokens are good besides Keyward's own.
+//! `[[trusted_issuers]]`: whose tokens are good besides those of `[issuer]`.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{IssuerUrl, Text};
+use super::issuer::IssuerKind;
+use super::provider::Provider;
 
-/// An authorization server elsewhere whose access tokens are taken.
+/// An authorization server whose access tokens are taken besides those of `[issuer]`.
+// Unknown keys are found by the schema: serde cannot refuse them beside a flattened part.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[schemars(extend("additionalProperties" = false))]
 pub(crate) struct TrustedIssuer {
-    /// Its issuer identifier, as in the `iss` of its tokens, to the letter.
-    pub(crate) issuer: Text<IssuerUrl>,
-    /// Where its keys are.
-    pub(crate) jwks_uri: Text<IssuerUrl>,
-    /// The signature algorithms that it uses.
-    #[serde(default = "default_algorithms")]
-    #[schemars(length(min = 1))]
-    pub(crate) algorithms: Vec<Algorithm>,
-    /// Whether its tokens must say `typ: at+jwt` (RFC 9068 §2.1). Turn it off only for an issuer that says nothing there.
-    #[serde(default = "yes")]
-    pub(crate) require_typ: bool,
+    /// Which kind. `embedded`: Keyward's own, when `[issuer]` is another.
+    #[serde(default = "oidc")]
+    pub(crate) kind: IssuerKind,
+    /// Where it is, and how its tokens are read.
+    #[serde(flatten)]
+    pub(crate) provider: Provider,
 }
 
-/// A signature algorithm (RFC 7518 §3.1, RFC 8037 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub(crate) enum Algorithm {
-    /// ECDSA on P-256 with SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[serde(rename = "RS256")]
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    #[serde(rename = "PS256")]
-    Ps256,
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-}
-
-fn default_algorithms() -> Vec<Algorithm> {
-    vec![Algorithm::Es256, Algorithm::Rs256]
-}
-
-const fn yes() -> bool {
-    true
+const fn oidc() -> IssuerKind {
+    IssuerKind::Oidc
 }

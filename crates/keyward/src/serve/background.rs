@@ -23,6 +23,8 @@ pub(crate) struct Keeper {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) live: Live,
     pub(crate) clock: Clock,
+    /// Whether development tokens are taken.
+    pub(crate) static_tokens: bool,
 }
 
 impl Keeper {
@@ -32,11 +34,21 @@ impl Keeper {
         self.issuer.when_grants_end(move |ended| {
             revocations.replace(Revoked { grants: ended.into_iter().collect(), ..Revoked::default() });
         });
+        if !self.static_tokens {
+            let lying = bearer_tokens::list_live(&self.database, self.clock.now()).await?.len();
+            if lying > 0 {
+                tracing::warn!(
+                    tokens = lying,
+                    "development tokens are not taken: write static_tokens = true into [issuer]"
+                );
+            }
+        }
         self.load().await
     }
 
     async fn load(&self) -> anyhow::Result<()> {
         self.keys()?;
+        self.accounts().await?;
         self.bearers().await?;
         self.revocations().await
     }
@@ -63,8 +75,12 @@ impl Keeper {
     async fn reload(&self, topic: Option<Topic>) -> anyhow::Result<()> {
         match topic {
             Some(Topic::Revocations) => self.revocations().await,
-            // A development token acts for an account while that is open.
-            Some(Topic::Bearers | Topic::Users) => self.bearers().await,
+            Some(Topic::Bearers) => self.bearers().await,
+            // Tokens act for an account while that is open.
+            Some(Topic::Users) => {
+                self.accounts().await?;
+                self.bearers().await
+            }
             Some(Topic::SigningKeys) => self.keys(),
             // Each of the others is followed by the room that it concerns.
             Some(Topic::Clients | Topic::Tokens | Topic::DataKeys | Topic::UpstreamGrants) => Ok(()),
@@ -83,7 +99,18 @@ impl Keeper {
         Ok(self.issuer.tell_ended_grants().await?)
     }
 
+    async fn accounts(&self) -> anyhow::Result<()> {
+        if self.verifier.finds_accounts() {
+            let open = users::list(&self.database).await?.into_iter().filter(|account| account.disabled_at.is_none());
+            self.live.accounts.replace(open.map(|account| (account.email, account.id)));
+        }
+        Ok(())
+    }
+
     async fn bearers(&self) -> anyhow::Result<()> {
+        if !self.static_tokens {
+            return Ok(());
+        }
         let tokens = bearer_tokens::list_live(&self.database, self.clock.now()).await?;
         let mut accounts = BTreeMap::new();
         for email in tokens.iter().filter_map(|token| token.user_email.as_ref()) {

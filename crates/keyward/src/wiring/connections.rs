@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
-use keyward_core::secret::Secret;
 use keyward_outbound::TlsConnector;
 use keyward_vault::upstream::config::{ConnectionConfig, ConnectionsConfig, ProviderConfig};
 use keyward_vault::upstream::{AuthMethod, ConfiguredClient, Connections};
@@ -11,7 +9,8 @@ use url::Url;
 
 use super::cabinet::Cabinet;
 use super::layout::Layout;
-use crate::config::{self, Connection, Loaded, Preset, SecretPlace, TextValue};
+use super::secret;
+use crate::config::{self, Connection, Loaded, Preset, TextValue};
 
 /// Opens them over the cabinet; for each secret that cannot be read, says which.
 pub(crate) fn open(loaded: &Loaded, layout: &Layout, cabinet: &Cabinet) -> anyhow::Result<Connections> {
@@ -96,7 +95,8 @@ fn provider(connection: &Connection) -> anyhow::Result<ProviderConfig> {
 
 fn client(loaded: &Loaded, connection: &Connection) -> anyhow::Result<Option<ConfiguredClient>> {
     let Some(client_id) = connection.client_id.clone() else { return Ok(None) };
-    let secret = connection.client_secret.as_ref().map(|place| read(loaded, connection, &place.0)).transpose()?;
+    let named = || format!("connection {}: client_secret", connection.id.0);
+    let secret = connection.client_secret.as_ref().map(|place| secret::read(loaded, &place.0, &named())).transpose()?;
     let auth_method = match connection.token_endpoint_auth_method {
         Some(config::AuthMethod::ClientSecretBasic) => Some(AuthMethod::Basic),
         Some(config::AuthMethod::ClientSecretPost) => Some(AuthMethod::Post),
@@ -106,20 +106,4 @@ fn client(loaded: &Loaded, connection: &Connection) -> anyhow::Result<Option<Con
         None => None,
     };
     Ok(Some(ConfiguredClient { client_id, secret: secret.map(Arc::new), auth_method }))
-}
-
-fn read(loaded: &Loaded, connection: &Connection, place: &SecretPlace) -> anyhow::Result<Secret> {
-    let id = &connection.id.0;
-    let text = match place {
-        SecretPlace::Environment(name) => std::env::var(name)
-            .with_context(|| format!("connection {id}: client_secret names the variable {name}, which is not set"))?,
-        SecretPlace::File(path) => {
-            let path = loaded.resolve(path);
-            std::fs::read_to_string(&path)
-                .with_context(|| format!("connection {id}: client_secret names the file {}", path.display()))?
-        }
-    };
-    let text = zeroize::Zeroizing::new(text);
-    anyhow::ensure!(!text.trim().is_empty(), "connection {id}: client_secret is empty");
-    Ok(Secret::from_text(text.trim().to_owned()))
 }

@@ -6,17 +6,20 @@ use keyward_gateway::{AuditMode, CredentialOwner, GatewayConfig, Limits, ServerC
 use keyward_outbound::TlsConnector;
 use keyward_vault::upstream::{Connections, GrantCredential};
 
+use super::issuers;
 use super::layout::{Layout, PlacedServer};
 use crate::config::{self, Config, CredentialRule, TextValue};
 
 /// From the file's terms to the room's.
 pub(crate) fn config(config: &Config, layout: &Layout, connections: &Connections) -> anyhow::Result<GatewayConfig> {
     let server = &config.server;
-    let trusted = config.trusted_issuers.iter().map(|trusted| trusted.issuer.0.to_text());
+    let servers = layout.servers.iter().map(|server| {
+        let authorization_servers = issuers::authorization_servers(config, layout, server);
+        place(server, authorization_servers, connections)
+    });
     Ok(GatewayConfig {
         public_url: layout.public_url.clone(),
-        authorization_servers: std::iter::once(layout.public_url.clone()).chain(trusted).collect(),
-        servers: layout.servers.iter().map(|server| place(server, connections)).collect::<anyhow::Result<_>>()?,
+        servers: servers.collect::<anyhow::Result<_>>()?,
         default_server: server.default_server.as_ref().map(|id| id.0.clone()),
         allowed_origins: server.allowed_origins.iter().map(|origin| origin.0.to_text()).collect(),
         allowed_hosts: server.allowed_hosts.iter().map(|host| host.0.to_text()).collect(),
@@ -35,7 +38,11 @@ pub(crate) fn config(config: &Config, layout: &Layout, connections: &Connections
     })
 }
 
-fn place(server: &PlacedServer, connections: &Connections) -> anyhow::Result<ServerConfig> {
+fn place(
+    server: &PlacedServer,
+    authorization_servers: Vec<String>,
+    connections: &Connections,
+) -> anyhow::Result<ServerConfig> {
     let scopes = |needed: &[config::Text<Scope>]| needed.iter().map(|scope| scope.0.clone()).collect();
     let config = &server.config;
     let named = || format!("the credential of server {}", config.id.0);
@@ -53,6 +60,7 @@ fn place(server: &PlacedServer, connections: &Connections) -> anyhow::Result<Ser
         name: config.name.clone(),
         path: config.path.0.to_text(),
         upstream: config.upstream.0.0.clone(),
+        authorization_servers,
         scopes: server.required.clone(),
         // The least that is of use (MCP authorization, "Scope Selection Strategy"): clients ask for all that they see here, and
         // are told of more when a tool needs it.

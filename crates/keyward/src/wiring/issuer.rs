@@ -22,6 +22,9 @@ pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<IssuerC
             issuer.scope_descriptions.insert(name.parse()?, description.clone());
         }
     }
+    if !config.serves_authorization_server() {
+        issuer.elsewhere = config.issuers().map(|issuer| issuer.name()).collect();
+    }
     issuer.hierarchy = layout.hierarchy.clone();
     issuer.lifetimes = Lifetimes {
         access_token: section.access_token_lifetime.0.0,

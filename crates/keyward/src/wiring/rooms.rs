@@ -18,6 +18,8 @@ pub(crate) struct Rooms {
     pub(crate) cabinet: Cabinet,
     pub(crate) issuer: Issuer,
     pub(crate) connections: Connections,
+    /// Whether development tokens are taken.
+    pub(crate) static_tokens: bool,
 }
 
 impl Rooms {
@@ -30,11 +32,22 @@ impl Rooms {
             Issuer::start(config, database.clone(), vault.clone(), audit.clone(), clock.clone(), random.clone());
         let issuer = issuer.await.context("the authorization server cannot start")?;
         let connections = connections::open(loaded, layout, &cabinet)?;
-        Ok(Self { cabinet, issuer, connections })
+        Ok(Self { cabinet, issuer, connections, static_tokens: loaded.config.static_tokens_are_on() })
     }
 }
 
 impl Rooms {
+    /// Refuses what is of no use where tokens are issued elsewhere; `this` says what it does.
+    pub(crate) fn require_own_issuer(&self, this: &str) -> Result<(), Usage> {
+        match self.issuer.config.elsewhere.first() {
+            Some(issuer) => Err(Usage(format!(
+                "this {this}, which [issuer] has switched off: clients log in at {issuer}. Add [[trusted_issuers]] with \
+                 kind = \"embedded\" to have both"
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// Refuses what would be bound to a URL that nobody will ever serve.
     pub(crate) fn require_lasting_url(&self) -> Result<(), Usage> {
         match self.issuer.config.public_url.ends_with(":0") {

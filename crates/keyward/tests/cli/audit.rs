@@ -275,7 +275,7 @@ fn what_operators_do_is_recorded() {
     let desk = signed();
     desk.write(
         "keyward.toml",
-        "[server]\npublic_url = \"https://mcp.example.com\"\n[[servers]]\nid = \"coda\"\npath = \"/coda/mcp\"\n\
+        "[server]\npublic_url = \"https://mcp.example.com\"\n[issuer]\nstatic_tokens = true\n[[servers]]\nid = \"coda\"\npath = \"/coda/mcp\"\n\
          upstream = \"http://127.0.0.1:1/mcp\"\nscopes = [\"coda:read\"]\n",
     );
     for line in [

@@ -5,6 +5,8 @@ use crate::transcript::Desk;
 const CONFIG: &str = "
 [server]
 public_url = \"https://mcp.example.com\"
+[issuer]
+static_tokens = true
 [[servers]]
 id = \"coda\"
 path = \"/coda/mcp\"

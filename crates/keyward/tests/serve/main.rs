@@ -1,6 +1,7 @@
 //! The built binary as a process: how it starts, refuses to start, serves and stops.
 
 mod demo;
+mod direct;
 mod metrics;
 mod path;
 mod process;

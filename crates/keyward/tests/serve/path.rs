@@ -113,7 +113,7 @@ fn encoded(text: &str) -> String {
 
 fn place(upstream: SocketAddr) -> Place {
     let place = Place::new(&format!(
-        "public_url = \"{PUBLIC}\"\n[[servers]]\nid = \"coda\"\npath = \"/coda/mcp\"\n\
+        "public_url = \"{PUBLIC}\"\n[issuer]\nstatic_tokens = true\n[[servers]]\nid = \"coda\"\npath = \"/coda/mcp\"\n\
          upstream = \"http://{upstream}/mcp\"\nscopes = [\"coda:read\"]\n[servers.credential]\ntoken = \"coda/key\"\n"
     ));
     assert_eq!(place.run_with_input("token set coda/key", "service-token").code, Some(0));

@@ -41,12 +41,12 @@ impl Setup {
         let credential = CredentialSpec::new(token_name(), AUTHORIZATION, "Bearer {token}").expect("a rule");
         let config = GatewayConfig {
             public_url: "https://kw.example".to_owned(),
-            authorization_servers: vec!["https://kw.example".to_owned()],
             servers: vec![ServerConfig {
                 id: "coda".parse().expect("an id"),
                 name: None,
                 path: "/coda/mcp".to_owned(),
                 upstream: upstream.parse().expect("a URL"),
+                authorization_servers: vec!["https://kw.example".to_owned()],
                 scopes: "coda:read".parse().expect("scopes"),
                 scopes_supported: "coda:read coda:write".parse().expect("scopes"),
                 tool_scopes: Vec::new(),

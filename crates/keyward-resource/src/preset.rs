@@ -1,0 +1,116 @@
+//! What is known of certain providers: how their access tokens look, and what has to be set there.
+
+mod auth0;
+mod better_auth;
+mod entra;
+mod google;
+mod keycloak;
+mod logto;
+mod okta;
+mod ory;
+mod stytch;
+#[cfg(test)]
+mod tests;
+mod workos;
+mod zitadel;
+
+use crate::claim_map::EmailRule;
+use crate::jwt::{Algorithm, TypeRule};
+
+pub use stytch::SESSION as STYTCH_SESSION;
+
+/// What is known of a provider.
+#[derive(Clone, Copy, Debug)]
+pub struct Preset {
+    /// Its name in configurations.
+    pub name: &'static str,
+    /// Its name for people.
+    pub title: &'static str,
+    /// An issuer identifier of it, or the only one there is.
+    pub issuer: PresetIssuer,
+    /// The algorithms that its access tokens are signed with.
+    pub algorithms: &'static [Algorithm],
+    /// What their `typ` is.
+    pub type_rule: TypeRule,
+    /// What their `aud` is.
+    pub audience: PresetAudience,
+    /// The claims that hold scopes; none: `scope`, or `scp`.
+    pub scopes: &'static [&'static str],
+    /// The claims that hold roles and the like, each with what is written before a name of it.
+    pub named: &'static [(&'static str, &'static str)],
+    /// When an e-mail is believed.
+    pub email_rule: EmailRule,
+    /// The claims that an access token must have, and those that it must not.
+    pub form: Option<(&'static [&'static str], &'static [&'static str])>,
+    /// Whether clients can log in there for Keyward's servers.
+    pub direct: DirectUse,
+    /// What has to be set there, a sentence each.
+    pub steps: &'static [&'static str],
+}
+
+/// A provider's issuer identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresetIssuer {
+    /// There is only this.
+    Fixed(&'static str),
+    /// Each customer has another; this is an example.
+    Like(&'static str),
+}
+
+/// What a provider writes into `aud`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PresetAudience {
+    /// The resource's identifier, or what it can be told to write there.
+    Resource,
+    /// Something of its own, which the configuration must name; the text says what.
+    Own(&'static str),
+}
+
+/// Whether a provider's access tokens can be for Keyward's servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DirectUse {
+    /// They can.
+    Yes,
+    /// Only those of clients that somebody set up there by hand; others need the broker. The text says why.
+    PreparedClients(&'static str),
+    /// They cannot: people can only log in there through the broker. The text says why.
+    No(&'static str),
+}
+
+impl Preset {
+    /// Every provider there is one for.
+    pub const ALL: &[Self] = &[
+        stytch::PRESET,
+        keycloak::PRESET,
+        auth0::PRESET,
+        better_auth::PRESET,
+        workos::PRESET,
+        entra::PRESET,
+        okta::PRESET,
+        google::PRESET,
+        logto::PRESET,
+        zitadel::PRESET,
+        ory::PRESET,
+    ];
+
+    /// By its name.
+    pub fn by_name(name: &str) -> Option<&'static Self> {
+        Self::ALL.iter().find(|preset| preset.name == name)
+    }
+
+    /// One that keeps to the standards: RFC 9068, and OpenID Connect for the e-mail.
+    const STANDARD: Self = Self {
+        name: "",
+        title: "",
+        issuer: PresetIssuer::Like("https://login.example.com"),
+        algorithms: &[Algorithm::Rs256],
+        type_rule: TypeRule::Required,
+        audience: PresetAudience::Resource,
+        scopes: &[],
+        named: &[],
+        email_rule: EmailRule::Verified,
+        form: None,
+        direct: DirectUse::Yes,
+        steps: &[],
+    };
+}

@@ -1,0 +1,21 @@
+//! Auth0.
+
+use super::{Preset, PresetIssuer};
+use crate::jwt::TypeRule;
+
+pub(super) const PRESET: Preset = Preset {
+    name: "auth0",
+    title: "Auth0",
+    issuer: PresetIssuer::Like("https://example.eu.auth0.com/"),
+    // `at+jwt` with the RFC 9068 profile only.
+    type_rule: TypeRule::Tolerant,
+    scopes: &["scope", "permissions"],
+    steps: &[
+        "APIs: one for each server, with its URL as identifier, signed with RS256, token profile RFC 9068, and the server's \
+         scopes as permissions",
+        "Settings, Advanced: switch on the Resource Parameter Compatibility Profile and Dynamic Client Registration",
+        "Connections: promote those that people log in with to domain level, so that registered clients may use them",
+        "with Add Permissions in the Access Token, these count as scopes, too",
+    ],
+    ..Preset::STANDARD
+};

@@ -1,0 +1,17 @@
+//! Logto.
+
+use super::{Preset, PresetIssuer};
+use crate::jwt::Algorithm;
+
+pub(super) const PRESET: Preset = Preset {
+    name: "logto",
+    title: "Logto",
+    issuer: PresetIssuer::Like("https://example.logto.app/oidc"),
+    algorithms: &[Algorithm::Es256, Algorithm::Rs256],
+    steps: &[
+        "API resources: one for each server, with its URL as API identifier and the server's scopes as permissions; roles give \
+         these to people",
+        "Applications: a third-party application for each MCP client, with the client's redirect URIs",
+    ],
+    ..Preset::STANDARD
+};

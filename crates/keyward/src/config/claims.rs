@@ -1,0 +1,49 @@
+//! Which claims of an issuer's tokens say what.
+
+use keyward_resource::ClaimPath;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::text::{Text, TextValue};
+
+/// Which claims say what. A claim is its name, or a JSON Pointer (RFC 6901) such as `/realm_access/roles`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Claims {
+    /// Those that hold scopes; what several say is taken together. When absent: as the preset says, or `scope`, or `scp`.
+    pub(crate) scopes: Option<Vec<Text<ClaimPath>>>,
+    /// What the issuer leaves out at the front of the scopes in its tokens, and clients have to ask with.
+    pub(crate) scope_prefix: Option<String>,
+    /// Those that hold roles: a role counts as a scope. When absent: as the preset says, or none.
+    pub(crate) roles: Option<Vec<Text<ClaimPath>>>,
+    /// What a scope begins with that stands for a role. When absent: `role:`.
+    pub(crate) role_prefix: Option<String>,
+    /// Those that hold groups: a group counts as a scope. When absent: as the preset says, or none.
+    pub(crate) groups: Option<Vec<Text<ClaimPath>>>,
+    /// What a scope begins with that stands for a group. When absent: `group:`.
+    pub(crate) group_prefix: Option<String>,
+    /// The one that holds the person's e-mail. When absent: `email`.
+    pub(crate) email: Option<Text<ClaimPath>>,
+    /// The one that says whether the e-mail is verified; only such are believed. When absent: `email_verified`.
+    pub(crate) email_verified: Option<Text<ClaimPath>>,
+    /// Whether the issuer has verified every e-mail, and so marks none.
+    pub(crate) email_always_verified: bool,
+    /// Those that an access token must have. When absent: as the preset says, or those of RFC 9068.
+    pub(crate) required: Option<Vec<String>>,
+    /// Those that an access token must not have. When absent: as the preset says.
+    pub(crate) refused: Option<Vec<String>>,
+}
+
+impl TextValue for ClaimPath {
+    const FORMAT: &'static str = "keyward-claim";
+    const NOUN: &'static str = "a claim";
+    const EXAMPLE: &'static str = "/realm_access/roles";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        text.parse().map_err(|_| "is its name, or a JSON Pointer (RFC 6901) such as /realm_access/roles".to_owned())
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}

@@ -1,0 +1,155 @@
+use crate::config::{Config, parse};
+
+const SERVERS: &str = "
+[[servers]]
+id = 'a'
+path = '/a/mcp'
+upstream = 'http://127.0.0.1:1/mcp'
+scopes = ['a:read', 'shared']
+[[servers]]
+id = 'b'
+path = '/b/mcp'
+upstream = 'http://127.0.0.1:1/mcp'
+scopes = ['b:read', 'shared']
+";
+
+const STYTCH: &str =
+    "[issuer]\nkind = 'stytch'\nproject_id = 'project-test-1'\nissuer = 'https://a-b-1.customers.stytch.dev'\n";
+const ELSEWHERE: &str =
+    "[issuer]\nkind = 'oidc'\nissuer = 'https://login.example'\njwks_uri = 'https://login.example/jwks'\n";
+
+fn right(text: &str) -> Config {
+    parse("keyward.toml", text, []).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+/// The mistakes, each in its line without the place.
+fn wrong(text: &str) -> Vec<String> {
+    let told = parse("keyward.toml", text, []).expect_err("a mistake").to_string();
+    let told = told.lines().filter_map(|line| line.strip_prefix("keyward.toml:")?.split_once(": "));
+    told.map(|(_, message)| message.to_owned()).collect()
+}
+
+fn names(config: &Config) -> Vec<String> {
+    config.issuers().map(|issuer| issuer.name()).collect()
+}
+
+#[test]
+fn one_line_for_each_preset_and_its_issuer() {
+    for (preset, issuer) in [
+        ("keycloak", "https://login.example/realms/main"),
+        ("auth0", "https://x.eu.auth0.com/"),
+        ("better-auth", "https://app.example/api/auth"),
+        ("workos", "https://x.authkit.app"),
+        ("okta", "https://x.okta.com/oauth2/default"),
+        ("logto", "https://x.logto.app/oidc"),
+        ("ory", "https://x.projects.oryapis.com"),
+    ] {
+        let config = right(&format!("[issuer]\nkind = 'oidc'\npreset = '{preset}'\nissuer = '{issuer}'\n{SERVERS}"));
+        assert_eq!(names(&config), [issuer]);
+        assert!(!config.serves_authorization_server());
+    }
+    let config = right(&format!("{STYTCH}{SERVERS}"));
+    assert_eq!(names(&config), ["https://a-b-1.customers.stytch.dev"]);
+}
+
+#[test]
+fn providers_that_name_themselves_in_aud_need_to_be_told_what() {
+    for (preset, what) in [("entra", "the application (client) id"), ("zitadel", "the id of the project")] {
+        let issuer = format!("[issuer]\nkind = 'oidc'\npreset = '{preset}'\nissuer = 'https://x.example/v2.0'\n");
+        let told = wrong(&format!("{issuer}{SERVERS}"));
+        assert!(told.len() == 1 && told[0].contains(what), "{told:?}");
+        right(&format!("{issuer}audience = ['1']\n{SERVERS}"));
+    }
+    let issuer = "[issuer]\nkind = 'oidc'\npreset = 'entra'\naudience = ['1']\n";
+    assert_eq!(
+        wrong(&format!("{issuer}issuer = 'https://login.microsoftonline.com/common/v2.0'\n{SERVERS}")),
+        ["this is no issuer: every tenant's tokens name the tenant"]
+    );
+}
+
+#[test]
+fn providers_whose_tokens_are_for_themselves_are_refused() {
+    for (preset, told) in [("google", "Google cannot issue tokens"), ("github", "GitHub's tokens are for GitHub's own")]
+    {
+        let text = format!("[issuer]\nkind = 'oidc'\npreset = '{preset}'\n");
+        let wrong = wrong(&text);
+        assert!(wrong.len() == 1 && wrong[0].starts_with(told), "{wrong:?}");
+    }
+}
+
+#[test]
+fn each_kind_has_its_keys() {
+    for (text, expected) in [
+        ("[issuer]\nissuer = 'https://x.example'\n", vec!["`issuer` is nothing for Keyward's own issuer"]),
+        ("[issuer]\naccounts = 'email'\n", vec!["`accounts` is nothing for Keyward's own issuer"]),
+        (
+            "[issuer]\nkind = 'stytch'\n",
+            vec!["kind = \"stytch\" needs `project_id`", "kind = \"stytch\" needs `issuer`, the project's domain"],
+        ),
+        ("[issuer]\nkind = 'oidc'\n", vec!["an issuer elsewhere needs `issuer`, its identifier"]),
+        (&format!("{ELSEWHERE}session_tokens = true\n"), vec!["`session_tokens` goes with kind = \"stytch\""]),
+        (&format!("{ELSEWHERE}keys_usable_for = '1s'\n"), vec!["`keys_usable_for` is from 1m to 30d"]),
+        (&format!("{ELSEWHERE}audience = ['']\n"), vec!["an audience is never empty"]),
+        (&format!("{ELSEWHERE}client_id = 'x'\n"), vec!["`client_id` goes with broker = true"]),
+        (&format!("{ELSEWHERE}isuer = 'x'\n"), vec!["unknown key `isuer` in `issuer`"]),
+        (
+            &format!("{ELSEWHERE}[issuer.claims]\nroles = ['/a~']\n"),
+            vec!["`roles`: a claim is its name, or a JSON Pointer (RFC 6901) such as /realm_access/roles"],
+        ),
+        ("[[trusted_issuers]]\nkind = 'embedded'\n", vec!["Keyward's own issuer is here twice"]),
+        (
+            &format!("{ELSEWHERE}[[trusted_issuers]]\nissuer = 'https://login.example'\n"),
+            vec!["the issuer https://login.example is here twice"],
+        ),
+    ] {
+        assert_eq!(wrong(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn both_are_taken_during_a_move() {
+    let config = right(&format!("{ELSEWHERE}[[trusted_issuers]]\nkind = 'embedded'\n{SERVERS}"));
+    assert_eq!(names(&config), ["https://login.example", "embedded"]);
+    assert!(config.serves_authorization_server());
+}
+
+#[test]
+fn servers_that_share_an_audience_are_told_apart_by_scopes_or_audiences() {
+    let alike = SERVERS.replace("'b:read', ", "");
+    let told = wrong(&format!("{STYTCH}{alike}"));
+    assert_eq!(
+        told,
+        [
+            "tokens of https://a-b-1.customers.stytch.dev say project-test-1 in `aud` for several servers, so nothing keeps a token \
+          for another from being used at `b`"
+        ]
+    );
+    // By an audience of its own, by other issuers, or by its URL where the issuer writes that.
+    right(&format!("{STYTCH}{alike}audiences = ['b']\n"));
+    right(&format!("{STYTCH}[[trusted_issuers]]\nkind = 'embedded'\n{alike}issuers = ['embedded']\n"));
+    right(&format!("{ELSEWHERE}{alike}"));
+    let both = SERVERS.replace("id = '", "audiences = ['x']\nid = '");
+    assert_eq!(wrong(&format!("{ELSEWHERE}{both}")), ["two servers have the audience x"]);
+}
+
+#[test]
+fn a_servers_issuers_are_some_that_there_are() {
+    assert_eq!(
+        wrong(&format!("{ELSEWHERE}{SERVERS}issuers = ['https://login.exampel', 'embedded']\n")),
+        ["there is no issuer `https://login.exampel`", "there is no issuer `embedded`"]
+    );
+    right(&format!("{ELSEWHERE}{SERVERS}issuers = ['https://login.example']\n"));
+}
+
+#[test]
+fn development_tokens_are_off_at_a_public_url_unless_named() {
+    for (text, on) in [
+        ("", true),
+        ("[server]\npublic_url = 'http://127.0.0.1:8080'", true),
+        ("[server]\npublic_url = 'https://mcp.example'", false),
+        ("[server]\npublic_url = 'https://mcp.example'\n[issuer]\nstatic_tokens = true", true),
+        ("[issuer]\nstatic_tokens = false", false),
+    ] {
+        assert_eq!(right(text).static_tokens_are_on(), on, "{text}");
+    }
+}
