@@ -70,6 +70,12 @@ pub async fn end_by(transaction: &mut Transaction, token_id: Uuid, until: Timest
     transaction.execute(sql, params![token_id, until]).await.map(drop)
 }
 
+/// Destroys the versions of one token that are not usable any more.
+pub async fn sweep_of(transaction: &mut Transaction, token_id: Uuid, now: Timestamp) -> Result<(), StorageError> {
+    let sql = "DELETE FROM token_versions WHERE token_id = $1 AND usable_until <= $2";
+    transaction.execute(sql, params![token_id, now]).await.map(drop)
+}
+
 /// Destroys the versions, of every token, that are not usable any more; how many there were.
 pub async fn sweep(transaction: &mut Transaction, now: Timestamp) -> Result<u64, StorageError> {
     transaction.execute("DELETE FROM token_versions WHERE usable_until <= $1", params![now]).await

@@ -123,7 +123,8 @@ impl SqlStore {
                 if let Some(before) = &before {
                     token_versions::insert(&mut transaction, before).await?;
                 }
-                token_versions::sweep(&mut transaction, row.updated_at).await?;
+                // Those of other tokens go with a record of their own.
+                token_versions::sweep_of(&mut transaction, row.id, row.updated_at).await?;
                 transaction.notify(Topic::Tokens).await?;
                 self.record(&mut transaction, record, name, Some(row.version)).await?;
                 transaction.commit().await?;

@@ -76,6 +76,11 @@ async fn no_version_outlives_the_one_after_it() {
         // Every put destroys what has ended.
         put(&vault, "v4", GRACE).await;
         assert_eq!((earlier(&vault).await, kept(&ground).await), (Some(("v3".to_owned(), 3)), 1));
+        // Those of other tokens are left to the sweep, which is recorded.
+        ground.clock.advance(GRACE);
+        vault.put(&name("coda/other"), &token("o1"), Expected::Absent).await.expect("put");
+        assert_eq!((kept(&ground).await, vault.sweep().await.expect("sweep"), kept(&ground).await), (1, 1, 0));
+        put(&vault, "v5", GRACE).await;
         vault.delete(&name("coda/key")).await.expect("delete");
         assert_eq!((earlier(&vault).await, kept(&ground).await), (None, 0));
     }
