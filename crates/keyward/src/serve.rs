@@ -151,14 +151,23 @@ pub(crate) fn serve(
         Some(primary) if !loaded.config.serves_authorization_server() => pages.merge(mirror::router(primary, base)),
         _ => pages,
     };
-    let pages = pages.merge(health::router(rooms.cabinet.database.clone(), base));
+    let parts = health::Parts {
+        database: rooms.cabinet.database.clone(),
+        providers: issuers.providers.clone(),
+        own_tokens: loaded.config.serves_authorization_server() || rooms.static_tokens,
+    };
+    let pages = pages.merge(health::router(parts, base));
     let proxies = TrustedProxies::new(section.trusted_proxies.iter().map(|range| range.0).collect());
     let gateway = Arc::new(gateway);
     let mut metrics_at = None;
     if let Some(listener) = watched {
         metrics_at = Some(listener.local_addr()?);
         let audit = rooms.cabinet.audit.clone();
-        metrics::serve(&runtime, listener, metrics::Sources { gateway: Arc::clone(&gateway), audit })?;
+        metrics::serve(
+            &runtime,
+            listener,
+            metrics::Sources { gateway: Arc::clone(&gateway), audit, providers: issuers.providers },
+        )?;
     }
     let shared = dispatch::Rooms { gateway, pages, base: base.into(), proxies };
     let limits = Limits {

@@ -2,6 +2,7 @@
 
 mod demo;
 mod direct;
+mod issuer_down;
 mod metrics;
 mod path;
 mod process;

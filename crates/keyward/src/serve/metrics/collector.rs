@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use keyward_gateway::Gateway;
+use keyward_resource::{Provider, ProviderState, ProviderStatus};
 use keyward_storage::audit::AuditLog;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -14,6 +15,7 @@ use prometheus_client::registry::Unit;
 pub(in crate::serve) struct Sources {
     pub(in crate::serve) gateway: Arc<Gateway>,
     pub(in crate::serve) audit: AuditLog,
+    pub(in crate::serve) providers: Vec<Provider>,
 }
 
 impl Collector for Sources {
@@ -21,6 +23,7 @@ impl Collector for Sources {
         let version = [("version", env!("CARGO_PKG_VERSION"))];
         encoder.encode_descriptor("build", "The program", None, MetricType::Info)?.encode_info(&version)?;
         self.calls(&mut encoder)?;
+        issuers(&mut encoder, &self.providers.iter().map(Provider::status).collect::<Vec<_>>())?;
         let mut dropped = encoder.encode_descriptor(
             "audit_records_dropped",
             "Audit records that were lost since the database did not keep up",
@@ -51,6 +54,48 @@ impl Sources {
         }
         Ok(())
     }
+}
+
+/// How the issuers elsewhere stand. Nothing is said where there are none.
+fn issuers(encoder: &mut DescriptorEncoder, issuers: &[ProviderStatus]) -> Result<(), fmt::Error> {
+    if issuers.is_empty() {
+        return Ok(());
+    }
+    let help = "Whether tokens of an issuer elsewhere can be verified: 1 for the state it is in";
+    let mut state = encoder.encode_descriptor("issuer_state", help, None, MetricType::Gauge)?;
+    for issuer in issuers {
+        use ProviderState::{Failing, Ready, Stale, Waiting};
+        for one in [Waiting, Ready, Stale, Failing] {
+            let labels = [("issuer", &*issuer.issuer), ("state", one.as_str())];
+            state.encode_family(&labels)?.encode_gauge(&u32::from(one == issuer.state))?;
+        }
+    }
+    let help = "Keys of an issuer elsewhere that can be used";
+    let mut keys = encoder.encode_descriptor("issuer_keys", help, None, MetricType::Gauge)?;
+    for issuer in issuers {
+        let usable = u32::try_from(issuer.usable_keys).unwrap_or(u32::MAX);
+        keys.encode_family(&[("issuer", &*issuer.issuer)])?.encode_gauge(&usable)?;
+    }
+    let help = "Fetches of an issuer's metadata and keys";
+    let mut fetches = encoder.encode_descriptor("issuer_fetches", help, None, MetricType::Counter)?;
+    for issuer in issuers {
+        for (result, count) in [("ok", issuer.fetches_ok), ("failed", issuer.fetches_failed)] {
+            let labels = [("issuer", &*issuer.issuer), ("result", result)];
+            fetches.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+    }
+    let help = "Opaque tokens that an issuer was asked about (RFC 7662), or whose answer was at hand";
+    let mut asked = encoder.encode_descriptor("issuer_introspections", help, None, MetricType::Counter)?;
+    for issuer in issuers {
+        let Some(status) = &issuer.introspection else { continue };
+        for (result, count) in
+            [("answered", status.answered), ("failed", status.failed), ("from_memory", status.from_memory)]
+        {
+            let labels = [("issuer", &*issuer.issuer), ("result", result)];
+            asked.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Sources {

@@ -1,0 +1,70 @@
+//! An issuer elsewhere that cannot be reached: what can be served is served, and readiness and metrics say what waits.
+
+use std::net::SocketAddr;
+use std::thread::sleep;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::{Place, get};
+
+const SERVER: &str = "[metrics]\nlisten = \"127.0.0.1:0\"\n\
+                      [[servers]]\nid = \"a\"\npath = \"/a/mcp\"\nupstream = \"http://127.0.0.1:9/mcp\"\n";
+/// Nobody listens at the discard port.
+const DOWN: &str = "http://127.0.0.1:9";
+
+fn ready(address: SocketAddr) -> (bool, Value) {
+    let answer = get(address, "/readyz");
+    let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+    (answer.starts_with("HTTP/1.1 200"), serde_json::from_str(body).expect("JSON"))
+}
+
+/// Readiness once the first fetch has failed.
+fn when_tried(address: SocketAddr) -> (bool, Value) {
+    loop {
+        let (is_ready, body) = ready(address);
+        if body["issuers"][0]["state"] == "failing" {
+            return (is_ready, body);
+        }
+        sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn alone_it_keeps_the_process_from_being_ready() {
+    let place = Place::new(&format!("[issuer]\nkind = \"oidc\"\nissuer = \"{DOWN}\"\nstatic_tokens = false\n{SERVER}"));
+    let (mut process, address) = place.serve();
+    let (is_ready, body) = when_tried(address);
+    assert!(!is_ready && body["part"] == "issuers", "{body}");
+    assert_eq!(body["issuers"][0]["issuer"], DOWN);
+    assert!(body["issuers"][0]["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{body}");
+    let metadata = get(address, "/.well-known/oauth-protected-resource/a/mcp");
+    assert!(metadata.starts_with("HTTP/1.1 200") && metadata.contains(DOWN), "{metadata}");
+    let mirror = get(address, "/.well-known/oauth-authorization-server");
+    assert!(mirror.starts_with("HTTP/1.1 503") && mirror.contains("temporarily_unavailable"), "{mirror}");
+    assert!(get(address, "/healthz").starts_with("HTTP/1.1 200"));
+    let stopped = process.stop();
+    assert_eq!(stopped.code, Some(0));
+    assert!(stopped.stderr.contains(DOWN), "nothing in the log: {}", stopped.stderr);
+}
+
+#[test]
+fn beside_others_it_is_told_of() {
+    let trusted = format!("[[trusted_issuers]]\nissuer = \"{DOWN}\"\n");
+    let place = Place::new(&format!("{SERVER}{trusted}"));
+    let (mut process, address) = place.serve();
+    let (is_ready, body) = when_tried(address);
+    assert!(is_ready && body["status"] == "ok", "{body}");
+    let file: Value = serde_json::from_slice(&std::fs::read(place.path("ready.json")).expect("a file")).expect("JSON");
+    let metrics: SocketAddr = file["metrics"].as_str().expect("an address").parse().expect("an address");
+    let text = get(metrics, "/metrics");
+    for line in [
+        format!("keyward_issuer_state{{issuer=\"{DOWN}\",state=\"failing\"}} 1"),
+        format!("keyward_issuer_state{{issuer=\"{DOWN}\",state=\"ready\"}} 0"),
+        format!("keyward_issuer_keys{{issuer=\"{DOWN}\"}} 0"),
+        format!("keyward_issuer_fetches_total{{issuer=\"{DOWN}\",result=\"ok\"}} 0"),
+    ] {
+        assert!(text.lines().any(|it| it == line), "no {line} in {text}");
+    }
+    assert_eq!(process.stop().code, Some(0));
+}
