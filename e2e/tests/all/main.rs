@@ -27,6 +27,7 @@ mod stytch_oracle;
 mod account_page;
 mod audit;
 mod audit_retention;
+mod audit_vocabulary;
 mod backup;
 mod connections;
 mod connections_mcp;
