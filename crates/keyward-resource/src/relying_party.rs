@@ -104,7 +104,7 @@ impl RelyingParty {
         if issuer != self.issuer {
             return Err(TokenError::Issuer.into());
         }
-        let meant = audience.as_slice().iter().any(|audience| *audience == self.client_id);
+        let meant = audience.as_slice().contains(&self.client_id);
         if meant { Ok(()) } else { Err(TokenError::Audience.into()) }
     }
 
