@@ -99,6 +99,11 @@ impl Provider {
     }
 }
 
+/// The claims in what the issuer `https://issuer.example` says of a token, for the fuzzer.
+pub(crate) fn introspected(json: &[u8]) -> Option<bytes::Bytes> {
+    introspection::read(json, "https://issuer.example", Timestamp::from_seconds(1_800_000_000))
+}
+
 impl fmt::Debug for Provider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Provider({})", self.0.config.issuer)

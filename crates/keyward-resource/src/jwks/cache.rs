@@ -92,12 +92,12 @@ impl RemoteKeys {
     /// not suffice; then the issuer has no such key.
     pub(crate) async fn holding(&self, suffices: impl Fn(&KeySet) -> bool) -> Result<Arc<KeySet>, TokenError> {
         let inner = &self.0;
-        let seen = inner.current.load_full();
+        let (seen, now) = (inner.current.load_full(), inner.clock.now());
         if let Some(current) = &seen
-            && inner.clock.now() < current.ends_at
+            && now < current.ends_at
             && suffices(&current.keys)
         {
-            if inner.clock.now() >= current.refresh_at {
+            if now >= current.refresh_at {
                 self.refresh_in_background();
             }
             return Ok(Arc::clone(&current.keys));

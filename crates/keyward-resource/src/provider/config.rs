@@ -84,7 +84,7 @@ pub struct IntrospectionConfig {
     pub active_for: Duration,
     /// How long a bad answer is.
     pub inactive_for: Duration,
-    /// Of how many tokens answers are kept.
+    /// Of how many tokens good answers are kept, and of how many bad ones.
     pub max_kept: usize,
     /// How many tokens are asked about at once; calls with more get 503.
     pub max_in_flight: usize,
@@ -96,8 +96,8 @@ impl IntrospectionConfig {
     /// The longest that a good answer is believed: so long an ended token may go on working.
     pub const LONGEST: Duration = Duration::from_secs(60);
 
-    /// By discovery, as this client: good answers are believed for 30 seconds, bad ones for ten; answers of 10,000 tokens
-    /// are kept, 64 are asked about at once, and for one second after a failure none is.
+    /// By discovery, as this client: good answers are believed for 30 seconds, bad ones for ten; answers of 10,000 good
+    /// and 10,000 bad tokens are kept, 64 are asked about at once, and for one second after a failure none is.
     pub fn of(client_id: impl Into<String>, client_secret: Secret) -> Self {
         Self {
             endpoint: None,

@@ -39,7 +39,9 @@ struct Inner {
     metadata: Arc<KeptMetadata>,
     client: Client,
     clock: Clock,
-    kept: Cache<[u8; 32], Kept>,
+    /// Good answers and bad ones, apart, so that junk cannot push out what is good.
+    active: Cache<[u8; 32], Kept>,
+    inactive: Cache<[u8; 32], Kept>,
     flights: Mutex<HashMap<[u8; 32], Flight>>,
     health: Health,
     from_memory: AtomicU64,
@@ -74,7 +76,8 @@ impl Introspection {
         clock: Clock,
     ) -> Self {
         Self(Arc::new(Inner {
-            kept: Cache::new(config.max_kept),
+            active: Cache::new(config.max_kept),
+            inactive: Cache::new(config.max_kept),
             flights: Mutex::default(),
             health: Health::new(&provider.issuer, "introspection"),
             from_memory: AtomicU64::new(0),
@@ -122,7 +125,8 @@ impl Inner {
     fn recall(&self, name: &[u8; 32]) -> Option<Kept> {
         let now = self.clock.now();
         // Not before it was said, either: the clock was set back.
-        let kept = self.kept.get(name).filter(|kept| kept.at <= now && now < kept.until)?;
+        let holds = |kept: &Kept| kept.at <= now && now < kept.until;
+        let kept = self.active.get(name).filter(holds).or_else(|| self.inactive.get(name).filter(holds))?;
         self.from_memory.fetch_add(1, Ordering::Relaxed);
         Some(kept)
     }
@@ -146,7 +150,7 @@ impl Inner {
         tokio::spawn(async move {
             let outcome = landing.inner.ask_anew(&token).await;
             if let Ok(kept) = &outcome {
-                landing.inner.kept.insert(landing.name, kept.clone());
+                landing.inner.keep(landing.name, kept.clone());
             }
             // Gone from the flights before anybody hears of it: who comes later finds what is kept, or asks again.
             drop(landing);
@@ -158,7 +162,10 @@ impl Inner {
     async fn ask_anew(&self, token: &str) -> Result<Kept, TokenError> {
         let asked = request::ask(&self.config, &self.client, &self.metadata, token).await;
         let now = self.clock.now();
-        let read = asked.and_then(|json| answer::read(&json, &self.issuer, now, self.active_for()));
+        let read = asked.and_then(|answer| match answer {
+            Some(json) => answer::read(&json, &self.issuer, now, self.active_for()),
+            None => Ok(Err(TokenError::Inactive)),
+        });
         match read {
             Ok(said) => {
                 self.health.succeeded(now);
@@ -173,6 +180,15 @@ impl Inner {
                 self.paused_until.store(now.plus(self.config.pause).as_micros(), Ordering::Release);
                 Err(TokenError::IntrospectionUnavailable)
             }
+        }
+    }
+
+    fn keep(&self, name: [u8; 32], kept: Kept) {
+        if kept.said.is_ok() {
+            self.active.insert(name, kept);
+        } else {
+            self.active.remove(&name);
+            self.inactive.insert(name, kept);
         }
     }
 
@@ -195,6 +211,11 @@ impl Drop for Landing {
     fn drop(&mut self) {
         self.inner.flights().remove(&self.name);
     }
+}
+
+/// The claims in an answer that came at `now`.
+pub(super) fn read(json: &[u8], issuer: &str, now: Timestamp) -> Option<Bytes> {
+    Some(answer::read(json, issuer, now, IntrospectionConfig::LONGEST).ok()?.ok()?.claims)
 }
 
 impl fmt::Debug for Introspection {

@@ -125,6 +125,8 @@ impl<'de> Deserialize<'de> for AsWritten<'de> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const NOW: i64 = 1_800_000_000;
@@ -187,6 +189,23 @@ mod tests {
             "<html>",
         ] {
             assert!(read_text(text).is_err(), "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_members_are_made_into_claims_that_read_alike(
+            members in prop::collection::vec(
+                ("active|iss|exp|sub|[a-z\"\\\\]{0,3}", "true|null|1e9|1e999|\"https://as.example\"|\\[1, \\{\\}\\]|[0-9]{1,12}"),
+                0..6,
+            ),
+        ) {
+            let members: Vec<_> =
+                members.iter().map(|(name, value)| format!("{}: {value}", serde_json::Value::from(name.as_str()))).collect();
+            let json = format!("{{\"active\": true, {} }}", members.join(" ,")).replace(",  }", "}");
+            if let Ok(Ok((claims, _))) = read_text(&json) {
+                prop_assert_eq!(read_text(&claims).expect("an answer").expect("active").0, claims);
+            }
         }
     }
 }

@@ -7,9 +7,11 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use http::{Method, StatusCode};
 use keyward_discovery::AuthorizationServerMetadata;
 use keyward_outbound::{Client, OutboundError};
+use serde::Deserialize;
 use url::{Url, form_urlencoded};
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::json::object;
 use crate::provider::config::{ClientAuthentication, IntrospectionConfig};
 use crate::provider::kept_metadata::KeptMetadata;
 
@@ -32,12 +34,14 @@ pub(super) enum AskError {
     Form,
 }
 
+/// The answer; `None` where the issuer takes the text for no token at all, and says so by 400 rather than as it should
+/// (RFC 7662 §2.2). Whoever sends such a text must not be able to make its endpoint look broken.
 pub(super) async fn ask(
     config: &IntrospectionConfig,
     client: &Client,
     metadata: &KeptMetadata,
     token: &str,
-) -> Result<Zeroizing<Vec<u8>>, AskError> {
+) -> Result<Option<Zeroizing<Vec<u8>>>, AskError> {
     let metadata = match &config.endpoint {
         Some(_) => metadata.known(),
         None => Some(metadata.needed().await.map_err(AskError::Discovery)?),
@@ -52,10 +56,21 @@ pub(super) async fn ask(
         body.zeroize();
     }
     match response.status {
-        StatusCode::OK => Ok(answer),
+        StatusCode::OK => Ok(Some(answer)),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AskError::Client(response.status.as_u16())),
+        StatusCode::BAD_REQUEST => match object::<Refusal>(&answer).map(|refusal| refusal.error).as_deref() {
+            Ok("invalid_token" | "invalid_request" | "unsupported_token_type") => Ok(None),
+            Ok("invalid_client" | "unauthorized_client") => Err(AskError::Client(400)),
+            _ => Err(AskError::Status(400)),
+        },
         other => Err(AskError::Status(other.as_u16())),
     }
+}
+
+/// RFC 6749 §5.2.
+#[derive(Deserialize)]
+struct Refusal {
+    error: String,
 }
 
 /// By what the issuer says of this endpoint, or else of its token endpoint.

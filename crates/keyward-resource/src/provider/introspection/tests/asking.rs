@@ -63,6 +63,12 @@ async fn no_usable_answer_is_our_side_and_not_the_tokens() {
     for (head, body, reason) in [
         ("500 Oops", "", "its introspection endpoint answered 500"),
         ("404 Not Found", "", "its introspection endpoint answered 404"),
+        ("400 Bad Request", "", "its introspection endpoint answered 400"),
+        (
+            "400 Bad Request",
+            r#"{"error":"invalid_client"}"#,
+            "it refuses the client id and secret by which it is asked about tokens (status 400)",
+        ),
         ("302 Found\r\nlocation: /trap", "", "its introspection endpoint answered 302"),
         (
             "401 Unauthorized",
@@ -83,7 +89,7 @@ async fn no_usable_answer_is_our_side_and_not_the_tokens() {
     world.says(&good());
     assert!(world.call("t").await.is_ok());
     let introspection = world.provider.status().introspection.expect("it is configured");
-    assert_eq!((introspection.answered, introspection.failed, introspection.reason), (1, 6, None));
+    assert_eq!((introspection.answered, introspection.failed, introspection.reason), (1, 8, None));
 }
 
 #[tokio::test]
@@ -97,6 +103,18 @@ async fn after_a_failure_nobody_asks_for_a_moment() {
     world.says(&good());
     world.seconds_pass(1);
     assert_eq!((world.ask("a").await, world.asked()), (Ok(()), 2));
+}
+
+#[tokio::test]
+async fn a_text_that_the_issuer_takes_for_no_token_is_the_callers_fault() {
+    let world = World::start().await;
+    for error in ["invalid_token", "invalid_request", "unsupported_token_type"] {
+        world.host.answer(INTROSPECT, "400 Bad Request", &json!({ "error": error }).to_string());
+        assert_eq!(world.ask(error).await, Err(TokenError::Inactive));
+    }
+    world.says(&good());
+    assert_eq!(world.ask("t").await, Ok(()), "and holds up nobody else");
+    assert_eq!(world.provider.status().introspection.expect("it is configured").failed, 0);
 }
 
 #[tokio::test]

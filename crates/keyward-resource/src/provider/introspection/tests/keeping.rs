@@ -68,6 +68,20 @@ async fn answers_of_no_more_tokens_are_kept_than_is_configured() {
         assert_eq!(world.ask(&format!("token-{number}")).await, Ok(()));
     }
     let introspection = world.provider.introspection().expect("it is configured");
-    assert!(introspection.0.kept.len() <= 16);
+    assert!(introspection.0.active.len() <= 16);
     assert!(introspection.0.flights().is_empty());
+}
+
+#[tokio::test]
+async fn junk_does_not_push_out_what_is_good() {
+    let world = World::with(|config| config.max_kept = 16).await;
+    assert_eq!(world.ask("good").await, Ok(()));
+    world.says(&json!({ "active": false }));
+    for number in 0..100 {
+        assert_eq!(world.ask(&format!("junk-{number}")).await, Err(TokenError::Inactive));
+    }
+    assert_eq!((world.ask("good").await, world.asked()), (Ok(()), 101));
+    world.seconds_pass(30);
+    assert_eq!(world.ask("good").await, Err(TokenError::Inactive), "until it is asked about again");
+    assert_eq!((world.ask("good").await, world.asked()), (Err(TokenError::Inactive), 102));
 }
