@@ -1,19 +1,17 @@
 //! `keyward-bench cabinet OUT.json KEYWARD BAO POSTGRES_URL`: the key cabinet beside the bare primitive, the bare database and
 //! OpenBao, in one run.
 
-mod comparison;
 mod get;
 mod memory;
 mod openbao;
 mod place;
 mod reseal;
 mod seal;
-mod timing;
 
 use std::path::Path;
 
+use crate::comparison::Comparison;
 use anyhow::Result;
-use comparison::Comparison;
 use serde_json::{Value, json};
 
 pub(crate) use memory::process;

@@ -5,12 +5,15 @@
 
 mod audit;
 mod cabinet;
+mod comparison;
 mod keyward;
 mod nginx;
 mod process;
 mod report;
+mod timing;
 mod tokens;
 mod upstream;
+mod verify;
 mod wrk;
 
 use std::path::{Path, PathBuf};
@@ -91,7 +94,11 @@ fn measure(directory: &Path, out: &Path, keyward: &Path, rounds: u32, seconds: u
 
     let cases = cases(directory);
     eprintln!("writing audit records");
-    let mut report = Report::new(&keyward, audit::cpu_micros(directory)?)?;
+    let record_micros = audit::cpu_micros(directory)?;
+    eprintln!("verifying tokens");
+    let jwks_uri = format!("http://127.0.0.1:{UPSTREAM_PORT}/jwks.json");
+    let verification = verify::compare(directory, &jwks_uri, &keyward::resource(KEYWARD_PORT), rounds)?;
+    let mut report = Report::new(&keyward, record_micros, verification)?;
     for round in 1..=rounds {
         for case in &cases {
             eprintln!("round {round} of {rounds}: {}", case.name);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use serde_json::{Value, json};
 
+use crate::comparison::Comparison;
 use crate::wrk::Figures;
 
 /// One thing that is measured in every round.
@@ -38,12 +39,14 @@ pub(crate) struct Report {
     binary_bytes: u64,
     /// CPU microseconds of one audit record.
     record_micros: f64,
+    verification: Vec<Comparison>,
     measured: Vec<Measured>,
 }
 
 impl Report {
-    pub(crate) fn new(binary: &Path, record_micros: f64) -> Result<Self> {
-        Ok(Self { binary_bytes: std::fs::metadata(binary)?.len(), record_micros, measured: Vec::new() })
+    pub(crate) fn new(binary: &Path, record_micros: f64, verification: Vec<Comparison>) -> Result<Self> {
+        let binary_bytes = std::fs::metadata(binary)?.len();
+        Ok(Self { binary_bytes, record_micros, verification, measured: Vec::new() })
     }
 
     pub(crate) fn add(&mut self, case: &Case, row: Row) {
@@ -91,13 +94,18 @@ impl Report {
             let (record, share) = (self.record_micros, self.record_share(measured) * 100.0);
             println!("{:46} audit record {record:.1} us, {share:.0} % of its CPU", measured.name);
         }
+        println!();
+        self.verification.iter().for_each(|comparison| println!("{}", comparison.line()));
         println!("\nrelease binary: {:.1} MB", megabytes(self.binary_bytes / 1024));
     }
 
     pub(crate) fn write(&self, out: &Path) -> Result<()> {
         let cases: Vec<Value> = self.measured.iter().map(|measured| self.json(measured)).collect();
-        let report =
-            json!({"binary_bytes": self.binary_bytes, "audit_record_cpu_us": self.record_micros, "cases": cases});
+        let verification: Vec<Value> = self.verification.iter().map(Comparison::json).collect();
+        let report = json!({
+            "binary_bytes": self.binary_bytes, "audit_record_cpu_us": self.record_micros, "verification": verification,
+            "cases": cases,
+        });
         Ok(std::fs::write(out, serde_json::to_string_pretty(&report)? + "\n")?)
     }
 

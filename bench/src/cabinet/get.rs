@@ -13,11 +13,11 @@ use keyward_vault::CredentialSpec;
 use rusqlite::OptionalExtension;
 use tokio::runtime::Runtime;
 
-use super::comparison::Comparison;
 use super::openbao;
 use super::place::{Cabinet, VALUE_LEN, name};
-use super::timing::{BUDGET, Way, by_turns};
+use crate::comparison::Comparison;
 use crate::report::median;
+use crate::timing::{BUDGET, Way, by_turns};
 
 const ROWS: u32 = 1_000;
 /// Reads that are under way at once where a server answers them.

@@ -5,8 +5,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
-use super::comparison::Comparison;
 use super::place::{Cabinet, name};
+use crate::comparison::Comparison;
 
 /// The sizes of cabinet that are compared.
 const FEW: u32 = 1_000;

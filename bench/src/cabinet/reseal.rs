@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::comparison::Comparison;
 use super::place::{Cabinet, name};
+use crate::comparison::Comparison;
 use crate::process::LOAD_CORE;
 
 const ROWS: u32 = 100_000;

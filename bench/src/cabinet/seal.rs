@@ -9,9 +9,9 @@ use futures_util::FutureExt;
 use keyward_vault::{Place, Sealed};
 use tokio::runtime::Runtime;
 
-use super::comparison::Comparison;
 use super::place::{Cabinet, VALUE_LEN, name, value};
-use super::timing::{Way, by_turns};
+use crate::comparison::Comparison;
+use crate::timing::{Way, by_turns};
 
 /// As long as the additional data of a token of the benchmark.
 const AAD_LEN: usize = 124;
