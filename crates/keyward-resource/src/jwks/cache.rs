@@ -57,8 +57,22 @@ pub(crate) struct Held {
     pub(crate) notes: Vec<String>,
     pub(crate) clock_ahead_seconds: Option<i64>,
     document: Bytes,
+    at: Timestamp,
     refresh_at: Timestamp,
     ends_at: Timestamp,
+}
+
+impl Held {
+    /// Whether it may serve. That it is from a time to come is no reason against it, since clocks are set right now and
+    /// then, unless it would last that much longer.
+    fn serves(&self, now: Timestamp, max_stale: Duration) -> bool {
+        now < self.ends_at && self.at.since(now) <= max_stale
+    }
+
+    /// Whether it should be fetched anew.
+    fn is_due(&self, now: Timestamp) -> bool {
+        now >= self.refresh_at || now < self.at
+    }
 }
 
 /// What a fetch is for.
@@ -94,10 +108,10 @@ impl RemoteKeys {
         let inner = &self.0;
         let (seen, now) = (inner.current.load_full(), inner.clock.now());
         if let Some(current) = &seen
-            && now < current.ends_at
+            && current.serves(now, inner.config.max_stale)
             && suffices(&current.keys)
         {
-            if now >= current.refresh_at {
+            if current.is_due(now) {
                 self.refresh_in_background();
             }
             return Ok(Arc::clone(&current.keys));
@@ -117,7 +131,7 @@ impl RemoteKeys {
     pub(crate) async fn keep_fresh(&self) -> bool {
         let inner = &self.0;
         let seen = inner.current.load_full();
-        if seen.as_ref().is_none_or(|current| inner.clock.now() >= current.refresh_at) || inner.health.is_failing() {
+        if seen.as_ref().is_none_or(|current| current.is_due(inner.clock.now())) || inner.health.is_failing() {
             inner.fetch_unless_changed(seen.as_ref(), Purpose::Upkeep).await;
         }
         !inner.health.is_failing()
@@ -165,7 +179,7 @@ impl Drop for Refresh {
 
 impl Inner {
     fn usable(&self) -> Option<Arc<Held>> {
-        self.current.load_full().filter(|current| self.clock.now() < current.ends_at)
+        self.current.load_full().filter(|current| current.serves(self.clock.now(), self.config.max_stale))
     }
 
     /// Single flight: whoever waited for another's fetch takes what that one got.
@@ -230,6 +244,7 @@ impl Inner {
             notes,
             clock_ahead_seconds,
             document: fetched.document,
+            at: now,
             // Ahead of the end, so that no call waits for it.
             refresh_at: now.plus(age * 3 / 4),
             ends_at: now.plus(age + self.config.max_stale),

@@ -48,6 +48,25 @@ async fn the_last_good_keys_serve_for_as_long_as_is_configured() {
 }
 
 #[tokio::test]
+async fn keys_last_no_longer_because_the_clock_was_set_back() {
+    let (host, key) = (Host::start().await, signer("a"));
+    host.issuer(&[key.jwk()]);
+    let config = ProviderConfig { max_stale: Duration::from_secs(3600), ..config(&host.origin) };
+    let world = World::with(config, client());
+    assert_eq!(world.call(&key).await, Ok(()));
+    host.answer("/jwks", "500 Oops", "");
+    world.clock.set(Timestamp::from_seconds(NOW - 3600));
+    assert_eq!(world.call(&key).await, Ok(()));
+    until(|| world.state() == ProviderState::Stale).await;
+    world.clock.set(Timestamp::from_seconds(NOW - 3601));
+    assert_eq!(world.call(&key).await, Err(TokenError::KeysUnavailable));
+    host.issuer(&[key.jwk()]);
+    world.seconds_pass(10);
+    assert_eq!(world.call(&key).await, Ok(()));
+    until(|| world.state() == ProviderState::Ready).await;
+}
+
+#[tokio::test]
 async fn calls_do_not_wait_for_a_slow_provider_for_ever() {
     let (host, key, new) = (Host::start().await, signer("a"), signer("new"));
     host.issuer(&[key.jwk()]);
