@@ -8,7 +8,7 @@ pub(super) const PRESET: Preset = Preset {
     title: "Better Auth",
     issuer: PresetIssuer::Like("https://app.example.com/api/auth"),
     // EdDSA unless its JWT plugin is told otherwise.
-    algorithms: &[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256],
+    algorithms: &[Algorithm::EdDsa, Algorithm::Es256, Algorithm::Es512, Algorithm::Rs256, Algorithm::Ps256],
     // Its JWT plugin writes none.
     type_rule: TypeRule::Tolerant,
     form: Some((&["scope"], &[])),

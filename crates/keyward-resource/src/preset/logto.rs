@@ -7,7 +7,7 @@ pub(super) const PRESET: Preset = Preset {
     name: "logto",
     title: "Logto",
     issuer: PresetIssuer::Like("https://example.logto.app/oidc"),
-    algorithms: &[Algorithm::Es256, Algorithm::Rs256],
+    algorithms: &[Algorithm::Es384, Algorithm::Rs256],
     steps: &[
         "API resources: one for each server, with its URL as API identifier and the server's scopes as permissions; roles give \
          these to people",

@@ -13,6 +13,7 @@ pub(super) const PRESET: Preset = Preset {
     form: Some((&["client_id"], &[])),
     steps: &[
         "OAuth2, configuration: access token type JWT (strategies.access_token), scope claim list",
+        "the issuer is as its metadata writes it: that of Hydra ends with a slash",
         "clients: allow the server's URL as audience; clients have to send it as `audience`",
         "Dynamic Client Registration: switch it on for MCP clients",
     ],

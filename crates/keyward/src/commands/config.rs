@@ -26,6 +26,12 @@ pub(crate) fn run(file: Option<&Path>, command: &Command) -> anyhow::Result<()> 
                 output::line(&format!("{name}: warning: {warning}"))?;
             }
             output::line(&format!("{name}: no mistakes, {} server(s)", loaded.config.servers.len()))?;
+            for issuer in loaded.config.issuers() {
+                let config::NamedIssuer::Elsewhere(elsewhere) = issuer else { continue };
+                let Some(preset) = elsewhere.preset() else { continue };
+                output::line(&format!("To be set at {}, {}:", preset.title, elsewhere.issuer()))?;
+                preset.steps.iter().try_for_each(|step| output::line(&format!("  - {step}")))?;
+            }
         }
         Command::Schema => output::json(&config::schema())?,
     }

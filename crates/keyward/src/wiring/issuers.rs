@@ -151,8 +151,14 @@ fn provider(
 const fn algorithm(algorithm: &config::Algorithm) -> Algorithm {
     match algorithm {
         config::Algorithm::Es256 => Algorithm::Es256,
+        config::Algorithm::Es384 => Algorithm::Es384,
+        config::Algorithm::Es512 => Algorithm::Es512,
         config::Algorithm::Rs256 => Algorithm::Rs256,
+        config::Algorithm::Rs384 => Algorithm::Rs384,
+        config::Algorithm::Rs512 => Algorithm::Rs512,
         config::Algorithm::Ps256 => Algorithm::Ps256,
+        config::Algorithm::Ps384 => Algorithm::Ps384,
+        config::Algorithm::Ps512 => Algorithm::Ps512,
         config::Algorithm::EdDsa => Algorithm::EdDsa,
     }
 }

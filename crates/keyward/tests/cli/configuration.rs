@@ -54,6 +54,34 @@ fn check_tells_every_mistake_with_its_place() {
 }
 
 #[test]
+fn check_says_what_is_to_be_set_at_a_provider() {
+    let desk = Desk::new();
+    desk.write(
+        "okta.toml",
+        "[issuer]\nkind = \"oidc\"\npreset = \"okta\"\nissuer = \"https://example.okta.com/oauth2/default\"\n",
+    );
+    assert_snapshot!(desk.run("config check --config okta.toml"), @r#"
+    okta.toml: warning: issuer https://example.okta.com/oauth2/default: MCP clients cannot log in there unless each was set up by hand, since its custom authorization servers register no client that comes without an API token; for others write broker = true in [issuer]
+    okta.toml: no mistakes, 0 server(s)
+    To be set at Okta, https://example.okta.com/oauth2/default:
+      - Security, API, Authorization Servers: a custom one for each server (the organization's own signs tokens that nobody else can verify), with the server's URL as audience
+      - its Scopes: those of the server; its Access Policies: who may get them
+      - Applications: a public client with PKCE for each MCP client
+      - groups count as scopes `group:NAME` where a claim `groups` is set up
+    (exit 0)
+    "#);
+    desk.write("google.toml", "[issuer]\nkind = \"oidc\"\npreset = \"google\"\n");
+    assert_snapshot!(desk.run("config check --config google.toml"), @r#"
+    google.toml:3:10: Google cannot issue tokens for MCP servers: its access tokens are for Google's own APIs, and nobody else can verify them
+      3 | preset = "google"
+        |          ^^^^^^^^
+        write broker = true in [issuer]: people log in there, and Keyward issues the tokens
+    1 mistake in the configuration
+    (exit 1)
+    "#);
+}
+
+#[test]
 fn the_schema_is_json() {
     let schema = Desk::new().run("config schema");
     let json = schema.strip_suffix("(exit 0)").expect("done");
