@@ -1,7 +1,7 @@
 //! From a refusal to an HTTP answer.
 
 use bytes::Bytes;
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{Response, StatusCode};
 use keyward_vault::CredentialError;
 use keyward_vault::upstream::GrantError;
@@ -11,6 +11,9 @@ use super::Refusal;
 use crate::body::GatewayBody;
 use crate::mcp::{MessageError, MessageId};
 use crate::server::Server;
+
+/// When to try again where the token's issuer cannot be reached; Keyward itself tries at least as often when calls come.
+const ISSUER_RETRY_AFTER_S: &str = "5";
 
 /// What was known of the call when it was refused.
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,6 +74,9 @@ impl Refusal {
     fn challenge(&self, context: Context<'_>, headers: &mut HeaderMap) {
         if let Self::MethodNotAllowed { allow } = self {
             headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if matches!(self, Self::Token(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE) {
+            headers.insert(RETRY_AFTER, HeaderValue::from_static(ISSUER_RETRY_AFTER_S));
         }
         let Some(resource) = context.server.map(Server::resource) else { return };
         let challenge = match self {

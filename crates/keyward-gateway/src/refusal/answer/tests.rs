@@ -39,8 +39,10 @@ fn tokens_are_refused_in_the_words_of_rfc_6750() {
     assert_eq!((status, &body["error"]), (400, &"invalid_request".into()));
     assert!(challenge.is_some());
 
-    let (status, _, challenge) = answered(&Refusal::Token(keyward_resource::TokenError::KeysUnavailable), None);
+    let away = Refusal::Token(keyward_resource::TokenError::KeysUnavailable);
+    let (status, _, challenge) = answered(&away, None);
     assert_eq!((status, challenge), (503, None));
+    assert_eq!(away.answer(Context::default()).headers()[RETRY_AFTER], ISSUER_RETRY_AFTER_S);
 }
 
 #[test]
