@@ -7,9 +7,12 @@
 // options: port      where it listens (default: a free port)
 //          scopes    of the resources (default notes:read, notes:write)
 //          access_token_seconds   how long an access token lives (default 3600)
+//          clients   [{ client_id, client_secret }] who may ask about tokens (RFC 7662)
+//          opaque    whether access tokens are no JWTs, so that the resource server has to ask (default false)
 // prints:  {"event": "listening", "issuer": …}
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
+import { text } from 'node:stream/consumers';
 import Provider from 'oidc-provider';
 import { isMain, readScript } from './script.mjs';
 
@@ -22,10 +25,12 @@ export async function listen(options, shape = () => ({})) {
   const scopes = options.scopes ?? ['notes:read', 'notes:write'];
   const provider = new Provider(issuer, {
     cookies: { keys: [randomBytes(16).toString('hex')] },
+    clients: (options.clients ?? []).map(client => ({ ...client, grant_types: [], redirect_uris: [], response_types: [] })),
     claims: { email: ['email', 'email_verified'] },
     findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: id, email_verified: true }) }),
     features: {
       devInteractions: { enabled: true },
+      introspection: { enabled: true, allowedPolicy: () => true },
       registration: { enabled: true },
       revocation: { enabled: true },
       resourceIndicators: {
@@ -35,9 +40,9 @@ export async function listen(options, shape = () => ({})) {
         getResourceServerInfo: (_, resource) => ({
           scope: scopes.join(' '),
           audience: audience ?? resource,
-          accessTokenFormat: 'jwt',
+          accessTokenFormat: options.opaque ? 'opaque' : 'jwt',
           accessTokenTTL: options.access_token_seconds ?? 3600,
-          jwt: { sign: { alg: 'RS256' } },
+          ...(options.opaque ? {} : { jwt: { sign: { alg: 'RS256' } } }),
         }),
       },
     },
@@ -50,8 +55,19 @@ export async function listen(options, shape = () => ({})) {
   });
   provider.on('server_error', (_, error) => console.error(error));
   const callback = provider.callback();
-  server.on('request', (request, response) => answer?.(request, response) || callback(request, response));
+  const registration = configuration?.routes?.registration ?? '/reg';
+  server.on('request', async (request, response) => {
+    if (answer?.(request, response)) return;
+    if (request.method === 'POST' && request.url === registration) request.body = await withoutScope(request);
+    callback(request, response);
+  });
   return issuer;
+}
+
+/** `oidc-provider` never lets a client ask for more than it registered with, which is only what the first call needed. */
+async function withoutScope(request) {
+  const { scope: _, ...metadata } = JSON.parse(await text(request));
+  return metadata;
 }
 
 if (isMain(import.meta.url)) {

@@ -59,6 +59,8 @@ export async function runSteps(sdk) {
   } finally {
     await listener?.close();
   }
+  // What went wrong may have left a stream open.
+  if (process.exitCode) process.exit();
 }
 
 /** Runs a step that may be expected to fail in one certain way; another end than that is an error. */

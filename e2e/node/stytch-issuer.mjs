@@ -5,19 +5,22 @@
 // As a program:  node stytch-issuer.mjs '{}'   (or - for standard input)
 //
 // options: project_id, and those of mcp-provider.mjs
+//          keys      a file that keeps the keys, for another start with the same
 // prints:  {"event": "listening", "issuer": …, "project_id": …}
 //
 // GET /variants      a token of each kind in ../stytch/variants.json, minted now: [{ name, kind, token }]
 // GET /variants?name=…   only that
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { listen } from './mcp-provider.mjs';
 import { readScript } from './script.mjs';
-import { makeKeys, mint, publicSet } from './stytch-variants.mjs';
+import { makeKeys, mint, privateParts, publicSet } from './stytch-variants.mjs';
 
 const options = await readScript();
 const projectId = options.project_id ?? 'project-test-11111111-1111-4111-8111-111111111111';
 const variants = JSON.parse(readFileSync(new URL('../stytch/variants.json', import.meta.url)));
-const keys = makeKeys();
+const kept = options.keys !== undefined && existsSync(options.keys);
+const keys = makeKeys(kept ? JSON.parse(readFileSync(options.keys, 'utf8')) : undefined);
+if (options.keys !== undefined && !kept) writeFileSync(options.keys, JSON.stringify(privateParts(keys)), { mode: 0o600 });
 const { current } = keys;
 
 function tokens(issuer, name) {

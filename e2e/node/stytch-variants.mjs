@@ -10,27 +10,34 @@
 //            sign      how, where the header's alg says otherwise: an algorithm, "none", "hmac-…" with a public key as secret
 //            unencoded the payload is signed as it is (RFC 7797)
 //            damage    done to the finished token: see DAMAGES
-import { createHmac, constants, generateKeyPairSync, sign } from 'node:crypto';
+import { createHmac, constants, createPrivateKey, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 
 const encode = bytes => Buffer.from(bytes).toString('base64url');
 const SESSION_CLAIM = 'https://stytch.com/session';
 
-/** The project's keys; the set publishes all but the stranger's, with the members that Stytch's has. */
-export function makeKeys() {
-  const made = {
-    current: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-    previous: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-    elliptic: generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-    edwards: generateKeyPairSync('ed25519'),
-    stranger: generateKeyPairSync('rsa', { modulusLength: 2048 }),
-  };
-  const algorithms = { elliptic: 'ES256', edwards: 'EdDSA' };
-  return Object.fromEntries(Object.entries(made).map(([name, { privateKey, publicKey }]) => {
+const KINDS = {
+  current: ['rsa', { modulusLength: 2048 }],
+  previous: ['rsa', { modulusLength: 2048 }],
+  elliptic: ['ec', { namedCurve: 'P-256' }],
+  edwards: ['ed25519'],
+  stranger: ['rsa', { modulusLength: 2048 }],
+};
+const ALGORITHMS = { elliptic: 'ES256', edwards: 'EdDSA' };
+
+/** The project's keys, new ones or these; the set publishes all but the stranger's, with the members that Stytch's has. */
+export function makeKeys(kept = {}) {
+  return Object.fromEntries(Object.entries(KINDS).map(([name, kind]) => {
+    const privateKey = kept[name] ? createPrivateKey({ key: kept[name], format: 'jwk' }) : generateKeyPairSync(...kind).privateKey;
+    const publicKey = createPublicKey(privateKey);
     const kid = `jwk-test-${name}-aQ`;
-    const alg = algorithms[name] ?? 'RS256';
+    const alg = ALGORITHMS[name] ?? 'RS256';
     return [name, { kid, privateKey, publicKey, jwk: { ...publicKey.export({ format: 'jwk' }), alg, key_ops: ['verify'], kid, use: 'sig' } }];
   }));
 }
+
+/** What makeKeys is given to make the same once more. */
+export const privateParts = keys =>
+  Object.fromEntries(Object.entries(keys).map(([name, { privateKey }]) => [name, privateKey.export({ format: 'jwk' })]));
 
 export const publicSet = ({ stranger: _, ...keys }) => ({ keys: Object.values(keys).map(({ jwk }) => jwk) });
 

@@ -24,5 +24,6 @@ pub mod client;
 pub mod conformance;
 pub mod infisical;
 pub mod openbao;
+pub mod provider;
 pub mod stytch;
 pub mod upstream;

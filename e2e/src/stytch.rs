@@ -7,12 +7,12 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::process::{self, Running};
-use crate::{http, workspace};
+use crate::provider::Provider;
+use crate::{http, process, workspace};
 
 /// The issuer; stopped when dropped.
 pub struct Issuer {
-    _process: Running,
+    provider: Provider,
     /// Its identifier.
     pub issuer: String,
     /// The project whose tokens it issues.
@@ -93,11 +93,23 @@ impl Issuer {
     /// Starts it with these options of `stytch-issuer.mjs`.
     pub fn start(options: &Value) -> Result<Self> {
         let mut command = Command::new(workspace::node()?);
-        command.arg(workspace::node_program("stytch-issuer.mjs")).arg("-");
-        let mut process = Running::start(&mut command, options.to_string().as_bytes())?;
-        let listening = process.wait_for_event("listening")?;
-        let text = |field: &str| listening[field].as_str().map(str::to_owned).context("a text");
-        Ok(Self { issuer: text("issuer")?, project_id: text("project_id")?, _process: process })
+        command.arg(workspace::node_program("stytch-issuer.mjs"));
+        let (provider, listening) = Provider::start(command, options)?;
+        let project_id = listening["project_id"].as_str().context("no project")?.to_owned();
+        Ok(Self { issuer: provider.issuer.clone(), project_id, provider })
+    }
+
+    /// Ends it as a crash does.
+    pub fn kill(self) -> Result<()> {
+        self.provider.kill()
+    }
+
+    /// The lines of a configuration that trust it.
+    pub fn lines(&self) -> String {
+        format!(
+            "kind = \"stytch\"\nissuer = {:?}\nproject_id = {:?}\nallow_private_addresses = true",
+            self.issuer, self.project_id
+        )
     }
 
     /// One token of each kind, minted now.
@@ -113,8 +125,7 @@ impl Issuer {
     }
 
     fn mint(&self, target: &str) -> Result<Vec<Minted>> {
-        let address = self.issuer.strip_prefix("http://").context("an address")?.parse()?;
-        let answer = http::Request::get(target).send(address)?;
+        let answer = http::Request::get(target).send(self.provider.address()?)?;
         ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
         Ok(serde_json::from_value(answer.json()?)?)
     }

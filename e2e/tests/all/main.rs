@@ -1,6 +1,7 @@
 //! Keyward as its users meet it. One program, so that it is linked once; one module a subject.
 
 mod scene;
+mod traffic;
 
 mod official_clients;
 mod sdk_python;
@@ -22,6 +23,13 @@ mod infisical;
 mod openbao;
 mod phases;
 
+mod direct;
+mod direct_better_auth;
+mod direct_moving;
+mod direct_oidc_provider;
+mod direct_outage;
+mod direct_second_keyward;
+mod direct_stytch;
 mod stytch_oracle;
 
 mod account_page;
