@@ -158,7 +158,14 @@ impl CredentialCache {
 
     /// Drops what may not serve any more, so that no value stays in memory for longer than it may be used.
     pub(crate) fn sweep(&self, now: Timestamp) {
-        self.slots.retain(|_, slot| self.usable(slot, now).is_some());
+        self.slots.retain(|_, slot| {
+            let serves = self.usable(slot, now).is_some();
+            if !serves {
+                slot.current.store(None);
+            }
+            // One that somebody holds is about to be filled, or waited for; out of the cache it would be filled for nobody.
+            serves || Arc::strong_count(slot) > 1
+        });
     }
 }
 
@@ -185,6 +192,25 @@ mod tests {
         let credential = Arc::new(Credential::new(&spec(), &token).expect("credential"));
         cache.fill(&cache.slot(&spec()), credential, NOW, cache.generation());
         cache
+    }
+
+    #[test]
+    fn a_sweep_leaves_what_is_about_to_be_filled() {
+        let cache = CredentialCache::new(TIMES);
+        let slot = cache.slot(&spec());
+        cache.sweep(NOW);
+        assert!(Arc::ptr_eq(&slot, &cache.slot(&spec())));
+        drop(slot);
+        cache.sweep(NOW);
+        assert!(cache.slots.get(&spec()).is_none());
+    }
+
+    #[test]
+    fn a_sweep_keeps_no_value_for_longer_than_it_serves() {
+        let cache = filled();
+        let held = cache.slot(&spec());
+        cache.sweep(NOW.plus(USABLE));
+        assert!(held.current.load().is_none());
     }
 
     #[test]

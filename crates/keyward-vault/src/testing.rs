@@ -64,6 +64,15 @@ impl Ground {
 
     pub(crate) async fn vault_of_another_process_on(&self, stores: Vec<StoreKind>) -> Vault {
         let db = self.db_of_another_process().await;
+        self.vault_over(db, stores).await
+    }
+
+    /// Another process, to which no news comes: what it has is what it read.
+    pub(crate) async fn vault_that_hears_nothing(&self) -> Vault {
+        self.vault_over(self.fresh.open_again(self.clock()).await, vec![StoreKind::Sql]).await
+    }
+
+    async fn vault_over(&self, db: Database, stores: Vec<StoreKind>) -> Vault {
         let stores = StoreConfig { stores, times: CacheTimes::default(), audit_required: true };
         Vault::open(db, self.root(), stores, self.clock(), Random::system(), self.audit.clone()).await.expect("vault")
     }
