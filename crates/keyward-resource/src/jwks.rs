@@ -141,7 +141,11 @@ impl KeySource {
         let keys = match self {
             Self::Local(keys) => keys.load_full(),
             Self::Provider(provider) => {
-                provider.remote_keys().holding(|keys| keys.find(kid, algorithm).is_some()).await?
+                let (keys, suffices) = (provider.remote_keys(), |keys: &KeySet| keys.find(kid, algorithm).is_some());
+                match keys.at_hand(suffices) {
+                    Some(keys) => keys,
+                    None => keys.holding(suffices).await?,
+                }
             }
         };
         use_key(keys.find(kid, algorithm).ok_or(TokenError::Key)?)

@@ -106,15 +106,9 @@ impl RemoteKeys {
     /// not suffice; then the issuer has no such key.
     pub(crate) async fn holding(&self, suffices: impl Fn(&KeySet) -> bool) -> Result<Arc<KeySet>, TokenError> {
         let inner = &self.0;
-        let (seen, now) = (inner.current.load_full(), inner.clock.now());
-        if let Some(current) = &seen
-            && current.serves(now, inner.config.max_stale)
-            && suffices(&current.keys)
-        {
-            if current.is_due(now) {
-                self.refresh_in_background();
-            }
-            return Ok(Arc::clone(&current.keys));
+        let seen = inner.current.load_full();
+        if let Some(keys) = self.at_hand(&suffices) {
+            return Ok(keys);
         }
         // In a task of its own: a caller that hangs up must not take the fetch with it, for the others would then wait
         // out the debounce with nothing in hand.
@@ -125,6 +119,17 @@ impl RemoteKeys {
         // A key that is not there may yet be among those that could not be had.
         let all_seen = in_time && !inner.health.is_failing() && held.keys.omitted() == 0;
         if all_seen || suffices(&held.keys) { Ok(Arc::clone(&held.keys)) } else { Err(TokenError::KeysUnavailable) }
+    }
+
+    /// The set as it is, if it may serve and suffices; where it comes to its end, another is on its way then.
+    pub(crate) fn at_hand(&self, suffices: impl Fn(&KeySet) -> bool) -> Option<Arc<KeySet>> {
+        let (inner, now) = (&self.0, self.0.clock.now());
+        let current = inner.current.load();
+        let current = current.as_ref().filter(|it| it.serves(now, inner.config.max_stale) && suffices(&it.keys))?;
+        if current.is_due(now) {
+            self.refresh_in_background();
+        }
+        Some(Arc::clone(&current.keys))
     }
 
     /// Fetches the set unless it is fresh; whether it is, then.
