@@ -78,7 +78,7 @@ pub struct IntrospectionConfig {
     pub client_secret: Arc<Secret>,
     /// How the secret is sent; by its metadata if not named here, `client_secret_basic` where that says nothing.
     pub authentication: Option<ClientAuthentication>,
-    /// What its opaque tokens begin with. A token is shown to one issuer only: the first whose prefix it has.
+    /// What its opaque tokens begin with. A token is shown to one issuer only: that whose prefix is the longest.
     pub prefix: Option<String>,
     /// How long a good answer is believed, at most a minute and never past the token's end.
     pub active_for: Duration,

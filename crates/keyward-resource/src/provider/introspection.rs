@@ -91,10 +91,10 @@ impl Introspection {
         }))
     }
 
-    /// Whether the issuer is to be asked about this token, which is no JWT.
-    pub(crate) fn is_for(&self, token: &str) -> bool {
+    /// Whether the issuer may be asked about this token, which is no JWT, and how much of the token says that it is its own.
+    pub(crate) fn fits(&self, token: &str) -> Option<usize> {
         let prefix = self.0.config.prefix.as_deref().unwrap_or_default();
-        token.len() <= MAX_TOKEN_BYTES && token.starts_with(prefix)
+        (token.len() <= MAX_TOKEN_BYTES && token.starts_with(prefix)).then_some(prefix.len())
     }
 
     /// What the issuer says of the token, now or a moment ago.

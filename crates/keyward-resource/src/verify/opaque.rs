@@ -9,20 +9,21 @@ use crate::jwt::{Claims, FurtherClaims};
 use crate::metadata::ProtectedResource;
 use crate::principal::{Principal, TokenKind};
 
-/// Who calls, and until when that may be believed. Shown to the first issuer whose it may be, and to no other: none is to
-/// see another's tokens.
+/// Who calls, and until when that may be believed. Shown to one issuer, whose prefix says most of it, and to no other:
+/// none is to see another's tokens.
 pub(super) async fn verify(
     config: &VerifierConfig,
     token: &str,
     resource: &ProtectedResource,
     clock: &Clock,
 ) -> Result<(Principal, Option<Timestamp>), TokenError> {
-    let asked = config.issuers.iter().find_map(|issuer| {
-        let serves = issuer.serves(resource.resource().as_str());
-        let introspection = issuer.introspection.as_ref().filter(|asked| serves && asked.is_for(token))?;
-        Some((issuer, introspection))
+    let serving = config.issuers.iter().filter(|issuer| issuer.serves(resource.resource().as_str()));
+    let fitting = serving.filter_map(|issuer| {
+        let introspection = issuer.introspection.as_ref()?;
+        Some((issuer, introspection, introspection.fits(token)?))
     });
-    let (issuer, introspection) = asked.ok_or(TokenError::Malformed)?;
+    let asked = fitting.min_by_key(|(.., fits)| std::cmp::Reverse(*fits));
+    let (issuer, introspection, _) = asked.ok_or(TokenError::Malformed)?;
     let introspected = introspection.ask(token).await?;
     let claims = Claims::parse(&introspected.claims)?;
     let further = FurtherClaims::of(&introspected.claims, &issuer.claims)?;

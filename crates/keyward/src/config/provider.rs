@@ -136,6 +136,10 @@ pub(crate) struct Introspection {
     pub(crate) client_id: String,
     /// What holds that client's secret.
     pub(crate) client_secret: Text<SecretPlace>,
+    /// What the issuer's opaque tokens begin with. Needed where several issuers are asked: a token is shown to one only.
+    #[serde(default)]
+    #[schemars(length(min = 1), extend("examples" = ["ory_at_"]))]
+    pub(crate) prefix: Option<String>,
 }
 
 /// By what the people of an issuer elsewhere are taken for accounts here.

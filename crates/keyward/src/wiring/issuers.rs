@@ -134,6 +134,7 @@ fn provider(
         let secret = secret::read(loaded, &introspection.client_secret.0, &whose)?;
         config.introspection = Some(IntrospectionConfig {
             endpoint: url(&introspection.endpoint)?,
+            prefix: introspection.prefix.clone(),
             ..IntrospectionConfig::of(introspection.client_id.clone(), secret)
         });
     }

@@ -107,6 +107,22 @@ fn each_kind_has_its_keys() {
 }
 
 #[test]
+fn an_opaque_token_has_one_issuer_to_be_shown_to() {
+    let asked = "client_id = 'keyward'\nclient_secret = 'env:S'\n";
+    let two = |first: &str, second: &str| {
+        format!(
+            "{ELSEWHERE}[issuer.introspection]\n{asked}{first}[[trusted_issuers]]\nissuer = 'https://other.example'\n\
+             [trusted_issuers.introspection]\n{asked}{second}"
+        )
+    };
+    let told = "several issuers would be asked about the same opaque tokens, and each see the other's";
+    assert_eq!(wrong(&two("", "")), [told]);
+    assert_eq!(wrong(&two("prefix = 'a_'\n", "prefix = 'a_'\n")), [told]);
+    right(&two("prefix = 'a_'\n", "prefix = 'b_'\n"));
+    right(&two("", "prefix = 'b_'\n"));
+}
+
+#[test]
 fn both_are_taken_during_a_move() {
     let config = right(&format!("{ELSEWHERE}[[trusted_issuers]]\nkind = 'embedded'\n{SERVERS}"));
     assert_eq!(names(&config), ["https://login.example", "embedded"]);

@@ -25,6 +25,7 @@ impl Rules<'_> {
                 self.issuer(&["trusted_issuers", &index.to_string()], trusted.kind, &trusted.provider, false);
             }
             self.issuers_apart();
+            self.opaque_tokens_apart();
         }
         if !["issuer", "trusted_issuers", "servers"].iter().any(|section| self.torn.contains(*section)) {
             self.issuers_of_servers();
@@ -168,6 +169,23 @@ impl Rules<'_> {
                 };
                 self.report(&path, message);
             }
+        }
+    }
+
+    /// An opaque token is shown to one issuer, which its beginning must tell.
+    fn opaque_tokens_apart(&mut self) {
+        let mut seen = BTreeSet::new();
+        for (position, issuer) in self.config.issuers().enumerate() {
+            let NamedIssuer::Elsewhere(ElsewhereIssuer { provider, .. }) = issuer else { continue };
+            let Some(introspection) = &provider.introspection else { continue };
+            if seen.insert(introspection.prefix.clone().unwrap_or_default()) {
+                continue;
+            }
+            let index = position.checked_sub(1).map(|index| index.to_string());
+            let path = index.as_ref().map_or_else(|| vec!["issuer"], |index| vec!["trusted_issuers", index]);
+            let message = "several issuers would be asked about the same opaque tokens, and each see the other's";
+            self.report(&[path, vec!["introspection"]].concat(), message).advice =
+                Some("give each `introspection` the `prefix` that its issuer's tokens begin with".to_owned());
         }
     }
 

@@ -51,7 +51,7 @@ async fn a_token_is_shown_to_one_issuer_only() {
     let (first, second) =
         (World::with(|config| config.prefix = Some("ory_at_".to_owned())).await, World::start().await);
     let third = World::start().await;
-    let calls = first.verifier(vec![first.trusted(), second.trusted(), third.trusted()]);
+    let calls = first.verifier(vec![second.trusted(), first.trusted(), third.trusted()]);
     assert_eq!(&*calls.call("ory_at_x").await.expect("a principal").issuer, first.host.origin);
     assert_eq!((first.asked(), second.asked(), third.asked()), (1, 0, 0));
     assert_eq!(&*calls.call("other").await.expect("a principal").issuer, second.host.origin);
