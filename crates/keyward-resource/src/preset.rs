@@ -14,10 +14,8 @@ mod tests;
 mod workos;
 mod zitadel;
 
-use crate::claim_map::EmailRule;
+use crate::claim_map::{ClaimMap, EmailRule, NamedClaim, TokenForm};
 use crate::jwt::{Algorithm, TypeRule};
-
-pub use stytch::SESSION as STYTCH_SESSION;
 
 /// What is known of a provider.
 #[derive(Clone, Copy, Debug)]
@@ -98,8 +96,26 @@ impl Preset {
         Self::ALL.iter().find(|preset| preset.name == name)
     }
 
+    /// How its claims are read. `session_tokens`: whether Stytch's session JWTs are access tokens, too.
+    pub fn claim_map(&self, session_tokens: bool) -> ClaimMap {
+        let names = |names: &[&str]| names.iter().map(|&name| name.into()).collect();
+        let access =
+            self.form.map(|(required, refused)| TokenForm { required: names(required), refused: names(refused) });
+        let session = TokenForm { required: names(&[stytch::SESSION]), refused: Vec::new() };
+        let forms = access.into_iter().chain(session_tokens.then_some(session));
+        let named =
+            |(claim, prefix): &(&str, &str)| Some(NamedClaim { claim: claim.parse().ok()?, prefix: (*prefix).into() });
+        ClaimMap {
+            scopes: self.scopes.iter().filter_map(|claim| claim.parse().ok()).collect(),
+            named: self.named.iter().filter_map(named).collect(),
+            email_rule: self.email_rule,
+            forms: forms.collect(),
+            ..ClaimMap::default()
+        }
+    }
+
     /// One that keeps to the standards: RFC 9068, and OpenID Connect for the e-mail.
-    const STANDARD: Self = Self {
+    pub(crate) const STANDARD: Self = Self {
         name: "",
         title: "",
         issuer: PresetIssuer::Like("https://login.example.com"),

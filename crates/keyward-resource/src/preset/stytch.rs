@@ -4,7 +4,7 @@ use super::{Preset, PresetAudience, PresetIssuer};
 use crate::jwt::TypeRule;
 
 /// The claim that only session JWTs have. They share `iss`, `aud` and keys with access tokens.
-pub const SESSION: &str = "https://stytch.com/session";
+pub(super) const SESSION: &str = "https://stytch.com/session";
 
 pub(super) const PRESET: Preset = Preset {
     name: "stytch",

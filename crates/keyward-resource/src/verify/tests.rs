@@ -10,6 +10,7 @@ use crate::testing::{ISSUER, NOW, RESOURCE, Signer, key_set};
 
 mod caching;
 mod elsewhere;
+mod presets;
 mod static_tokens;
 mod tokens;
 mod vectors;

@@ -30,7 +30,7 @@ pub(crate) struct Claims {
     pub(crate) email_always_verified: bool,
     /// Those that an access token must have. When absent: as the preset says, or those of RFC 9068.
     pub(crate) required: Option<Vec<String>>,
-    /// Those that an access token must not have. When absent: as the preset says.
+    /// Those that an access token must not have, besides those of the preset.
     pub(crate) refused: Option<Vec<String>>,
 }
 

@@ -41,7 +41,7 @@ pub(crate) fn open(loaded: &Loaded, layout: &Layout, live: &Live, clock: &Clock)
             NamedIssuer::Elsewhere(named) => {
                 let algorithms = algorithms(named);
                 let provider = provider(loaded, named, algorithms.clone(), clock)?;
-                let trusted = TrustedIssuer { resources, algorithms, ..elsewhere(layout, named, &provider)? };
+                let trusted = TrustedIssuer { resources, algorithms, ..elsewhere(layout, named, &provider) };
                 // Stytch's own name for a project, which tokens bear that were had at Stytch's own domain.
                 let project = named.provider.project_id.as_ref().filter(|_| named.kind == IssuerKind::Stytch);
                 issuers.trusted.extend(project.map(|id| TrustedIssuer {
@@ -67,18 +67,18 @@ pub(crate) fn authorization_servers(config: &Config, layout: &Layout, server: &P
     serving.map(identifier).collect()
 }
 
-fn elsewhere(layout: &Layout, named: ElsewhereIssuer<'_>, provider: &Provider) -> anyhow::Result<TrustedIssuer> {
+fn elsewhere(layout: &Layout, named: ElsewhereIssuer<'_>, provider: &Provider) -> TrustedIssuer {
     let preset = named.preset();
     let usually = preset.is_none_or(|preset| preset.type_rule == TypeRule::Required);
     let strictly = named.provider.require_typ.unwrap_or(usually);
-    Ok(TrustedIssuer {
+    TrustedIssuer {
         introspection: provider.introspection(),
         type_rule: if strictly { TypeRule::Required } else { TypeRule::Tolerant },
         audience: audience(layout, named),
-        claims: claims::map(named)?,
+        claims: claims::map(named),
         accounts_by_email: named.provider.accounts == Some(AccountRule::Email),
         ..TrustedIssuer::of(provider.issuer(), provider.keys())
-    })
+    }
 }
 
 fn algorithms(named: ElsewhereIssuer<'_>) -> Vec<Algorithm> {
