@@ -1,5 +1,6 @@
 //! The built binary as a process: how it starts, refuses to start, serves and stops.
 
+mod accounts;
 mod demo;
 mod direct;
 mod issuer_down;
