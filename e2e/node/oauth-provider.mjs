@@ -4,12 +4,14 @@
 // As a program:  node oauth-provider.mjs '{"redirect_uris": ["http://…"]}'   (or - for standard input)
 //
 // options: redirect_uris    where Keyward takes answers
+//          backchannel_logout_uri  where Keyward is told of logouts (optional)
 //          client_id, client_secret  of Keyward (default keyward, s3cret)
 //          access_token_seconds      how long an access token lives (default 3600)
 //          slow_ms          each answer of the token endpoint waits for up to this, before and after it is worked out
 //          hold             while there is a file of this name, answers of the token endpoint wait after they are worked out
 // prints:  {"event": "listening", "issuer": …}, then for each token that is minted
-//          {"event": "minted", "grant_type", "account", "access_token"}, and {"event": "refused", "error"}
+//          {"event": "minted", "grant_type", "account", "access_token"}, {"event": "refused", "error"}, and for each logout
+//          {"event": "logout_told", "told", "error"}
 import { randomBytes, randomInt } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -31,19 +33,27 @@ const provider = new Provider(issuer, {
     redirect_uris: options.redirect_uris,
     grant_types: ['authorization_code', 'refresh_token'],
     response_types: ['code'],
+    ...(options.backchannel_logout_uri ? { backchannel_logout_uri: options.backchannel_logout_uri } : {}),
   }],
+  // At the userinfo endpoint, as OpenID Connect Core has it for this response type.
+  claims: { openid: ['sub'], email: ['email', 'email_verified'] },
+  // Its own refuses to call this machine, where Keyward is told of logouts.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   cookies: { keys: [randomBytes(16).toString('hex')] },
-  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-  features: { devInteractions: { enabled: true }, revocation: { enabled: true } },
+  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: id.includes('@') ? id : `${id}@example.com`, email_verified: true }) }),
+  features: { devInteractions: { enabled: true }, revocation: { enabled: true }, backchannelLogout: { enabled: true } },
   issueRefreshToken: () => true,
   rotateRefreshToken: true,
   pkce: { required: () => true },
-  scopes: ['openid', 'offline_access'],
+  scopes: ['openid', 'offline_access', 'email'],
   ttl: { AccessToken: options.access_token_seconds ?? 3600, RefreshToken: 86400, Session: 86400, Grant: 86400, Interaction: 3600 },
 });
 provider.on('access_token.saved', token => {
   emit('minted', { grant_type: token.gty, account: token.accountId, access_token: token.jti });
 });
+for (const told of ['success', 'error']) {
+  provider.on(`backchannel.${told}`, (_, ...rest) => emit('logout_told', { told, error: rest[0]?.message }));
+}
 provider.on('grant.error', (_, error) => emit('refused', { error: error.error, detail: error.error_detail }));
 provider.use(async (context, next) => {
   const slow = context.path === '/token';

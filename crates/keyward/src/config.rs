@@ -41,6 +41,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use audit::{Audit, AuditMode};
+pub(crate) use broker::SignUp;
 pub(crate) use connections::{AuthMethod, Connection, Preset};
 pub(crate) use credential::{CredentialKind, CredentialOwner, CredentialRule};
 pub(crate) use hook::{Hook, HookKind};
@@ -51,7 +52,7 @@ pub(crate) use log::{Log, LogFormat};
 pub(crate) use metrics::Metrics;
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use openbao::{OpenBaoAuthKind, OpenBaoServer};
-pub(crate) use provider::{AccountRule, Algorithm};
+pub(crate) use provider::{AccountRule, Algorithm, IssuerPreset};
 pub(crate) use schema::schema;
 pub(crate) use scopes::ScopeMeaning;
 pub(crate) use server::Server;

@@ -2,6 +2,7 @@
 
 pub(crate) mod audit;
 pub(crate) mod audit_key;
+mod broker;
 pub(crate) mod cabinet;
 mod connections;
 pub(crate) mod gateway;

@@ -25,7 +25,7 @@ use crate::scene::{call, initialize};
 /// The provider, and all that it has told.
 pub(crate) struct Provider {
     process: Running,
-    issuer: String,
+    pub(crate) issuer: String,
 }
 
 impl Provider {
@@ -46,7 +46,7 @@ impl Provider {
         )
     }
 
-    fn told(&self, event: &str) -> Vec<Value> {
+    pub(crate) fn told(&self, event: &str) -> Vec<Value> {
         let output = self.process.stdout();
         let lines = output.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["event"] == event).collect()

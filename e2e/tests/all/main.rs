@@ -37,6 +37,7 @@ mod audit;
 mod audit_retention;
 mod audit_vocabulary;
 mod backup;
+mod broker;
 mod connections;
 mod connections_mcp;
 mod demo;

@@ -11,7 +11,7 @@ use keyward_core::clock::Timestamp;
 use keyward_core::id::{ConnectionId, UserId};
 use keyward_core::secret::{PlainToken, Secret};
 use keyward_outbound::{Client, OutboundError};
-use keyward_storage::upstream_grants::{self, UpstreamGrantState};
+use keyward_storage::upstream_grants::{self, UpstreamGrant, UpstreamGrantState};
 use url::Url;
 use zeroize::Zeroizing;
 
@@ -20,7 +20,7 @@ use super::finish::{Asked, check_issuer, code_of};
 use super::refresh::NotRefreshed;
 use super::start::challenge_of;
 use super::token_response::TokenResponse;
-use super::{Answer, Connection, Connections, token_endpoint};
+use super::{Answer, Connection, Connections, Inner, token_endpoint};
 use crate::error::VaultError;
 
 /// The id of the connection that people log in by; no other has it.
@@ -168,7 +168,12 @@ impl Connections {
         let inner = &*self.0;
         let connection = self.login()?;
         let provider = connection.provider(&inner.clock).await?;
-        let LoginTokens { response, question: LoginQuestion { client_id, resource, scope, .. }, asked_at, .. } = tokens;
+        let LoginTokens { mut response, question: LoginQuestion { client_id, resource, scope, .. }, asked_at, .. } =
+            tokens;
+        if response.refresh_token.is_none() {
+            // Google gives it at the first login only; what it gave then is still good.
+            response.refresh_token = inner.earlier_refresh_token(&provider.issuer, &client_id, person).await?;
+        }
         let asked = Asked { user_id: person, client_id, resource, scope };
         inner.store(connection, &provider, asked, email, response, asked_at).await
     }
@@ -212,6 +217,24 @@ impl Connections {
     fn login(&self) -> Result<&Connection, ConnectError> {
         let id: ConnectionId = LOGIN.parse()?;
         self.0.connections.get(&id).ok_or(ConnectError::Unknown)
+    }
+}
+
+impl Inner {
+    async fn earlier_refresh_token(
+        &self,
+        issuer: &str,
+        client_id: &str,
+        person: UserId,
+    ) -> Result<Option<Secret>, VaultError> {
+        let row = upstream_grants::find(&self.db, LOGIN, person).await?;
+        let same = |row: &UpstreamGrant| {
+            row.state == UpstreamGrantState::Active && row.issuer == issuer && row.client_id == client_id
+        };
+        match row.filter(same) {
+            Some(row) => Ok(self.open_set(&row).await?.refresh_token),
+            None => Ok(None),
+        }
     }
 }
 

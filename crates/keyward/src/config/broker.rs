@@ -31,10 +31,9 @@ pub(crate) struct Broker {
     pub(crate) resource_parameter: Option<String>,
     /// With `broker`: who gets an account by logging in.
     pub(crate) sign_up: Option<SignUp>,
-    /// With `broker`: domains of verified e-mail addresses that may log in. When empty, all may that `allowed_emails` and
-    /// `sign_up` let in.
+    /// With `broker`: domains whose verified e-mail addresses get an account by logging in, without an invitation.
     pub(crate) allowed_domains: Vec<String>,
-    /// With `broker`: single verified e-mail addresses that may log in.
+    /// With `broker`: verified e-mail addresses that get an account by logging in, without an invitation.
     pub(crate) allowed_emails: Vec<String>,
     /// With `broker`: whether somebody who logs in with the verified e-mail of an account gets that account.
     pub(crate) link_by_email: bool,
@@ -44,9 +43,9 @@ pub(crate) struct Broker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SignUp {
-    /// Whoever the lists of addresses let in.
+    /// Everybody at the provider who has a verified e-mail address.
     Open,
-    /// Nobody whom no one invited.
+    /// Whom `keyward user invite` has invited, and whom the lists of addresses name.
     Invited,
 }
 

@@ -40,6 +40,12 @@ impl Config {
         std::iter::once(named(kind, &self.issuer.provider)).chain(trusted)
     }
 
+    /// Where people log in for tokens of Keyward's own, if that is not here.
+    pub(crate) fn broker(&self) -> Option<ElsewhereIssuer<'_>> {
+        let (kind, provider) = (self.issuer.kind, &self.issuer.provider);
+        self.issuer.broker.broker.then_some(ElsewhereIssuer { kind, provider })
+    }
+
     /// Whether Keyward's own authorization server is among them.
     pub(crate) fn serves_authorization_server(&self) -> bool {
         self.issuers().any(|issuer| matches!(issuer, NamedIssuer::Embedded))

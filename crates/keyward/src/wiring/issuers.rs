@@ -110,7 +110,7 @@ fn audience(layout: &Layout, named: ElsewhereIssuer<'_>) -> AudienceRule {
     AudienceRule { listed: shared.chain(own).collect() }
 }
 
-fn provider(
+pub(super) fn provider(
     loaded: &Loaded,
     named: ElsewhereIssuer<'_>,
     algorithms: Vec<Algorithm>,
@@ -149,7 +149,7 @@ fn provider(
     Ok(Provider::new(config, client, clock.clone()))
 }
 
-const fn algorithm(algorithm: &config::Algorithm) -> Algorithm {
+pub(super) const fn algorithm(algorithm: &config::Algorithm) -> Algorithm {
     match algorithm {
         config::Algorithm::Es256 => Algorithm::Es256,
         config::Algorithm::Es384 => Algorithm::Es384,

@@ -8,7 +8,7 @@ use keyward_vault::upstream::Connections;
 
 use super::cabinet::Cabinet;
 use super::layout::Layout;
-use super::{connections, issuer};
+use super::{broker, connections, issuer};
 use crate::config::{self, Loaded};
 use crate::exit::Usage;
 use crate::telemetry;
@@ -28,10 +28,11 @@ impl Rooms {
         let cabinet = Cabinet::open(loaded).await?;
         let config = issuer::config(&loaded.config, layout)?;
         let Cabinet { clock, random, database, audit, vault } = &cabinet;
-        let issuer =
-            Issuer::start(config, database.clone(), vault.clone(), audit.clone(), clock.clone(), random.clone());
-        let issuer = issuer.await.context("the authorization server cannot start")?;
         let connections = connections::open(loaded, layout, &cabinet)?;
+        let login = broker::login(loaded, &connections, clock)?;
+        let (database, vault, audit) = (database.clone(), vault.clone(), audit.clone());
+        let issuer = Issuer::start_with(config, database, vault, audit, clock.clone(), random.clone(), login);
+        let issuer = issuer.await.context("the authorization server cannot start")?;
         Ok(Self { cabinet, issuer, connections, static_tokens: loaded.config.static_tokens_are_on() })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use keyward_vault::upstream::LOGIN;
+
 use super::Rules;
 use crate::config::connections::{AuthMethod, Connection};
 use crate::config::suggest;
@@ -29,6 +31,10 @@ impl Rules<'_> {
             let index = index.to_string();
             let at = |key: &'static str| ["connections", &index, key].map(str::to_owned);
             let mut found = Vec::new();
+            if connection.id.0.as_str() == LOGIN {
+                found
+                    .push((at("id"), format!("`{LOGIN}` is where people log in: call this connection something else")));
+            }
             if !ids.insert(&connection.id.0) {
                 found.push((at("id"), format!("there are two connections `{}`", connection.id.0)));
             }
@@ -45,7 +51,9 @@ impl Rules<'_> {
 
     /// A server refers to a connection that there is.
     pub(super) fn connection_is_there(&mut self, server: usize, id: &str) {
-        let ids: Vec<&str> = self.config.connections.iter().map(|connection| connection.id.0.as_str()).collect();
+        let login = self.config.broker().map(|_| LOGIN);
+        let ids = self.config.connections.iter().map(|connection| connection.id.0.as_str()).chain(login);
+        let ids: Vec<&str> = ids.collect();
         if !self.torn.contains("connections") && !ids.contains(&id) {
             let advice = suggest::advice(id, ids);
             let path = ["servers", &server.to_string(), "credential", "connection"];

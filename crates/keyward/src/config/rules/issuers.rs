@@ -125,8 +125,6 @@ impl Rules<'_> {
     fn broker(&mut self) {
         let section = &self.config.issuer;
         if section.broker.broker {
-            // Its keys are checked already; what they ask for is not there yet.
-            self.report(&["issuer", "broker"], "`broker` is not available in this build");
             if section.kind == IssuerKind::Embedded {
                 self.report(&["issuer", "kind"], "`broker` needs to know where people log in").advice =
                     Some("write kind = \"oidc\" or \"stytch\", and the issuer's keys".to_owned());
