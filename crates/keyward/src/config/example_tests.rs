@@ -46,6 +46,23 @@ fn the_example_is_right_with_everything_switched_on() {
 }
 
 #[test]
+fn the_example_is_right_for_an_issuer_elsewhere() {
+    let here = example_with_all_keys();
+    let (before, rest) = here.split_once("kind = \"embedded\"").expect("a kind");
+    // Keys of Stytch and of the broker belong to other kinds.
+    let (mine, rest) =
+        rest.split_once("# For a provider at which MCP clients cannot register").expect("the broker's keys");
+    let (_, after) = rest.split_once("# How long an access token is good.").expect("what follows");
+    let mine: String =
+        mine.lines().filter(|line| !line.starts_with("project_id")).map(|line| format!("{line}\n")).collect();
+    // The example's servers name it.
+    let embedded = "[[trusted_issuers]]\nkind = \"embedded\"\n";
+    let config = parse("keyward.toml", &format!("{before}kind = \"oidc\"{mine}#{after}{embedded}"), []);
+    let config = config.unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(config.issuers().count(), 4);
+}
+
+#[test]
 fn the_example_has_every_key_of_the_schema_and_a_word_on_each() {
     let tree: Json = toml::from_str(&example_with_all_keys()).expect("TOML");
     let mut missing = Vec::new();
