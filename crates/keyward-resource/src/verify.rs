@@ -150,10 +150,15 @@ impl Verifier {
         let now = self.clock.now();
         let (principal, until) = if let Some(token) = static_token::form_of(token) {
             (self.config.static_tokens.verify(&token, resource, &self.config.hierarchy, now)?, None)
+        } else if let Some(asked) = opaque::asked_about_signed(&self.config, token, resource) {
+            opaque::verify(&self.config, asked, token, resource, &self.clock).await?
         } else {
             match jwt::verify(&self.config, token, resource, now).await {
                 Ok(principal) => (principal, None),
-                Err(TokenError::Malformed) => opaque::verify(&self.config, token, resource, &self.clock).await?,
+                Err(TokenError::Malformed) => {
+                    let asked = opaque::asked_about(&self.config, token, resource).ok_or(TokenError::Malformed)?;
+                    opaque::verify(&self.config, asked, token, resource, &self.clock).await?
+                }
                 Err(error) => return Err(error),
             }
         };

@@ -25,6 +25,7 @@ mod phases;
 
 mod direct;
 mod direct_better_auth;
+mod direct_canaille;
 mod direct_moving;
 mod direct_oidc_provider;
 mod direct_outage;

@@ -78,6 +78,8 @@ pub struct IntrospectionConfig {
     pub client_secret: Arc<Secret>,
     /// How the secret is sent; by its metadata if not named here, `client_secret_basic` where that says nothing.
     pub authentication: Option<ClientAuthentication>,
+    /// Whether it is asked about signed tokens too, whose own word is not taken then.
+    pub signed_tokens: bool,
     /// What its opaque tokens begin with. A token is shown to one issuer only: that whose prefix is the longest.
     pub prefix: Option<String>,
     /// How long a good answer is believed, at most a minute and never past the token's end.
@@ -104,6 +106,7 @@ impl IntrospectionConfig {
             client_id: client_id.into(),
             client_secret: Arc::new(client_secret),
             authentication: None,
+            signed_tokens: false,
             prefix: None,
             active_for: Duration::from_secs(30),
             inactive_for: Duration::from_secs(10),

@@ -97,6 +97,11 @@ impl Introspection {
         (token.len() <= MAX_TOKEN_BYTES && token.starts_with(prefix)).then_some(prefix.len())
     }
 
+    /// Whether the issuer is to be asked about its signed tokens, too.
+    pub(crate) fn is_for_signed_tokens(&self) -> bool {
+        self.0.config.signed_tokens
+    }
+
     /// What the issuer says of the token, now or a moment ago.
     pub(crate) async fn ask(&self, token: &str) -> Result<Introspected, TokenError> {
         let inner = &self.0;

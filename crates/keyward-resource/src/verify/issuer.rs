@@ -17,7 +17,7 @@ pub struct TrustedIssuer {
     pub algorithms: Vec<Algorithm>,
     /// Its keys.
     pub keys: KeySource,
-    /// How it is asked about tokens that are no JWTs, if at all.
+    /// How it is asked about tokens, if at all.
     pub introspection: Option<Introspection>,
     /// What its tokens' `typ` must be.
     pub type_rule: TypeRule,

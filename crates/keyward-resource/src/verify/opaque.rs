@@ -1,29 +1,57 @@
-//! Verification of an opaque access token: its issuer is asked (RFC 7662 §4), and what it says is held against the same
-//! rules as the claims of a JWT.
+//! Verification of an access token by its issuer's word: it is asked (RFC 7662 §4), and what it says is held against the
+//! same rules as the claims of a JWT.
 
 use keyward_core::clock::{Clock, Timestamp};
 
-use super::{VerifierConfig, principal};
+use super::{TrustedIssuer, VerifierConfig, principal};
 use crate::error::TokenError;
-use crate::jwt::{Claims, FurtherClaims};
+use crate::jwt::{Claims, FurtherClaims, issuer_named_by};
 use crate::metadata::ProtectedResource;
 use crate::principal::{Principal, TokenKind};
+use crate::provider::Introspection;
 
-/// Who calls, and until when that may be believed. Shown to one issuer, whose prefix says most of it, and to no other:
-/// none is to see another's tokens.
-pub(super) async fn verify(
-    config: &VerifierConfig,
+type Asked<'a> = (&'a TrustedIssuer, &'a Introspection);
+
+/// Whom an opaque token is shown to: the issuer whose prefix says most of it, and no other, for none is to see another's
+/// tokens.
+pub(super) fn asked_about<'a>(
+    config: &'a VerifierConfig,
     token: &str,
     resource: &ProtectedResource,
-    clock: &Clock,
-) -> Result<(Principal, Option<Timestamp>), TokenError> {
+) -> Option<Asked<'a>> {
     let serving = config.issuers.iter().filter(|issuer| issuer.serves(resource.resource().as_str()));
     let fitting = serving.filter_map(|issuer| {
         let introspection = issuer.introspection.as_ref()?;
         Some((issuer, introspection, introspection.fits(token)?))
     });
-    let asked = fitting.min_by_key(|(.., fits)| std::cmp::Reverse(*fits));
-    let (issuer, introspection, _) = asked.ok_or(TokenError::Malformed)?;
+    let (issuer, introspection, _) = fitting.min_by_key(|(.., fits)| std::cmp::Reverse(*fits))?;
+    Some((issuer, introspection))
+}
+
+/// Whom a signed token is shown to: the issuer that it names, if that one is to be asked about such, too.
+pub(super) fn asked_about_signed<'a>(
+    config: &'a VerifierConfig,
+    token: &str,
+    resource: &ProtectedResource,
+) -> Option<Asked<'a>> {
+    let asked = |issuer: &'a TrustedIssuer| {
+        let serves = issuer.serves(resource.resource().as_str());
+        Some((issuer, issuer.introspection.as_ref().filter(|asked| serves && asked.is_for_signed_tokens())?))
+    };
+    let mut may_be = config.issuers.iter().filter_map(asked).peekable();
+    may_be.peek()?;
+    let named = issuer_named_by(token)?;
+    may_be.find(|(issuer, _)| *issuer.issuer == *named)
+}
+
+/// Who calls, and until when that may be believed.
+pub(super) async fn verify(
+    config: &VerifierConfig,
+    (issuer, introspection): Asked<'_>,
+    token: &str,
+    resource: &ProtectedResource,
+    clock: &Clock,
+) -> Result<(Principal, Option<Timestamp>), TokenError> {
     let introspected = introspection.ask(token).await?;
     let claims = Claims::parse(&introspected.claims)?;
     let further = FurtherClaims::of(&introspected.claims, &issuer.claims)?;

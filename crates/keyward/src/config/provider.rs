@@ -140,6 +140,10 @@ pub(crate) struct Introspection {
     #[serde(default)]
     #[schemars(length(min = 1), extend("examples" = ["ory_at_"]))]
     pub(crate) prefix: Option<String>,
+    /// Whether it is asked about signed tokens, too, and their own word is not taken: for issuers whose signed tokens do not
+    /// say what they are for, and where a token that was ended early must be refused within a minute.
+    #[serde(default)]
+    pub(crate) signed_tokens: bool,
 }
 
 /// By what the people of an issuer elsewhere are taken for accounts here.

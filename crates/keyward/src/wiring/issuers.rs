@@ -135,6 +135,7 @@ pub(super) fn provider(
         config.introspection = Some(IntrospectionConfig {
             endpoint: url(&introspection.endpoint)?,
             prefix: introspection.prefix.clone(),
+            signed_tokens: introspection.signed_tokens,
             ..IntrospectionConfig::of(introspection.client_id.clone(), secret)
         });
     }

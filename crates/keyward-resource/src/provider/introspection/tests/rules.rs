@@ -86,3 +86,31 @@ async fn nothing_shows_the_secret_or_the_token() {
         assert!(!shown.contains(secret) && !config.contains(secret), "{shown} {config}");
     }
 }
+
+#[tokio::test]
+async fn signed_tokens_are_asked_about_where_that_is_wanted() {
+    let token_of = |issuer: &str| {
+        let part =
+            |json: Value| base64::Engine::encode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, json.to_string());
+        format!("{}.{}.AAAA", part(json!({ "alg": "RS512", "typ": "JWT" })), part(json!({ "iss": issuer })))
+    };
+    let world = World::start().await;
+    assert_eq!(
+        world.call(&token_of(&world.host.origin)).await.err(),
+        Some(TokenError::Claims),
+        "by itself it is no good"
+    );
+    assert_eq!(world.asked(), 0);
+
+    let world = World::with(|config| config.signed_tokens = true).await;
+    let principal = world.call(&token_of(&world.host.origin)).await.expect("its issuer says that it is good");
+    assert_eq!((&*principal.subject, principal.kind), ("person", TokenKind::Opaque));
+    assert_eq!(world.asked(), 1);
+    world.says(&json!({ "active": false }));
+    assert_eq!(world.call(&format!("{}A", token_of(&world.host.origin))).await.err(), Some(TokenError::Inactive));
+    // None is shown to an issuer that it does not name.
+    for other in ["https://elsewhere.example", ""] {
+        assert!(world.call(&token_of(other)).await.is_err());
+    }
+    assert_eq!(world.asked(), 2);
+}
