@@ -64,6 +64,8 @@ impl StandIn {
             .route("/.well-known/oauth-authorization-server", get(metadata))
             .route("/token", post(token))
             .route("/userinfo", get(userinfo))
+            .route("/user", get(github_user))
+            .route("/user/emails", get(userinfo))
             .with_state(Arc::clone(&this));
         tokio::spawn(async move { axum::serve(listener, router).await });
         this
@@ -127,6 +129,17 @@ async fn userinfo(State(provider): State<Arc<StandIn>>, headers: HeaderMap) -> (
     (StatusCode::OK, Json(provider.userinfo.lock().expect("userinfo").clone()))
 }
 
+async fn github_user() -> Json<Value> {
+    Json(json!({ "id": 4711, "login": "ada", "name": "Ada" }))
+}
+
+/// What kind of provider it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    OpenId,
+    Github,
+}
+
 /// One server on one database.
 pub(super) struct Ground {
     pub(super) issuer: Issuer,
@@ -140,10 +153,19 @@ pub(super) type Asked = BTreeMap<String, String>;
 
 /// Runs a test on both databases, by these rules.
 pub(super) async fn on_each_database(rules: AccountRules, test: impl AsyncFn(Ground)) {
+    on_each_database_at(Kind::OpenId, rules, test).await;
+}
+
+/// The same with a provider that is like GitHub; what it says of a person's addresses is in `userinfo`.
+pub(super) async fn on_each_database_at_github(rules: AccountRules, test: impl AsyncFn(Ground)) {
+    on_each_database_at(Kind::Github, rules, test).await;
+}
+
+async fn on_each_database_at(kind: Kind, rules: AccountRules, test: impl AsyncFn(Ground)) {
     let clock = ManualClock::new(Timestamp::from_seconds(BEGINNING));
     for fresh in databases(&Clock::Manual(clock.clone())).await {
         clock.set(Timestamp::from_seconds(BEGINNING));
-        test(Ground::over(fresh, rules.clone(), clock.clone()).await).await;
+        test(Ground::over(kind, fresh, rules.clone(), clock.clone()).await).await;
     }
 }
 
@@ -153,7 +175,7 @@ pub(super) fn open() -> AccountRules {
 }
 
 impl Ground {
-    async fn over(fresh: Fresh, accounts: AccountRules, manual: ManualClock) -> Self {
+    async fn over(kind: Kind, fresh: Fresh, accounts: AccountRules, manual: ManualClock) -> Self {
         let (db, clock, random) = (fresh.database.clone(), Clock::Manual(manual.clone()), Random::system());
         let (audit, writer) = AuditLog::new(db.clone(), random.clone());
         tokio::spawn(writer);
@@ -165,14 +187,8 @@ impl Ground {
         let provider = StandIn::start().await;
         let login = LoginProvider {
             name: "The Provider".to_owned(),
-            connections: connections(&provider, &db, &vault, &audit, &clock),
-            identity: Identity::OpenId(RelyingParty {
-                issuer: provider.url.clone(),
-                client_id: "keyward".to_owned(),
-                keys: provider.keys(),
-                algorithms: vec![Algorithm::Es256],
-                leeway: Duration::from_secs(5),
-            }),
+            connections: connections(kind, &provider, &db, &vault, &audit, &clock),
+            identity: identity(kind, &provider),
             accounts: AccountRules { email: EmailTrust::Verified, ..accounts },
             resource: None,
         };
@@ -278,7 +294,22 @@ impl Ground {
     }
 }
 
+fn identity(kind: Kind, provider: &StandIn) -> Identity {
+    let url = |path: &str| Url::parse(&format!("{}{path}", provider.url)).expect("a URL");
+    match kind {
+        Kind::Github => Identity::Github { user: url("/user"), emails: url("/user/emails") },
+        Kind::OpenId => Identity::OpenId(RelyingParty {
+            issuer: provider.url.clone(),
+            client_id: "keyward".to_owned(),
+            keys: provider.keys(),
+            algorithms: vec![Algorithm::Es256],
+            leeway: Duration::from_secs(5),
+        }),
+    }
+}
+
 fn connections(
+    kind: Kind,
     provider: &StandIn,
     db: &keyward_storage::Database,
     vault: &Vault,
@@ -289,7 +320,15 @@ fn connections(
         id: LOGIN.parse().expect("an id"),
         name: "The Provider".to_owned(),
         used_by: Vec::new(),
-        provider: ProviderConfig::Issuer(provider.url.clone()),
+        provider: match kind {
+            Kind::OpenId => ProviderConfig::Issuer(provider.url.clone()),
+            Kind::Github => ProviderConfig::Endpoints {
+                issuer: None,
+                authorization_endpoint: Url::parse(&format!("{}/authorize", provider.url)).expect("a URL"),
+                token_endpoint: Url::parse(&format!("{}/token", provider.url)).expect("a URL"),
+                revocation_endpoint: None,
+            },
+        },
         client: Some(ConfiguredClient {
             client_id: "keyward".to_owned(),
             secret: Some(Arc::new(Secret::from_text("s3cret".to_owned()))),

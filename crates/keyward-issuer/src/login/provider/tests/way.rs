@@ -4,7 +4,7 @@ use http::StatusCode;
 use keyward_storage::upstream_grants;
 use serde_json::json;
 
-use super::ground::{json_of, on_each_database, open, returned};
+use super::ground::{json_of, on_each_database, on_each_database_at_github, open, returned};
 use crate::oauth_testing::{ISSUER, authorize_query, claims};
 
 #[tokio::test]
@@ -120,6 +120,40 @@ async fn logging_out_here_offers_to_log_out_there() {
         assert!(!ground.is_logged_in(&browser).await);
         let link = format!("href=\"{}/logout?client_id=keyward\"", ground.provider.url);
         assert!(out.body.contains(&link), "{}", out.body);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn at_github_a_person_is_their_number_and_their_verified_primary_address() {
+    on_each_database_at_github(open(), async |ground| {
+        let client = ground.client("Probe").await;
+        let emails = |verified: bool| {
+            json!([
+                { "email": "other@example.com", "primary": false, "verified": true },
+                { "email": "Ada@example.com", "primary": true, "verified": verified },
+            ])
+        };
+        *ground.provider.userinfo.lock().expect("userinfo") = emails(false);
+        let mut browser = ground.browser();
+        let asked = ground.allow(&mut browser, &client).await;
+        assert!(!asked.contains_key("nonce"), "there is no ID token that it could come back in");
+        assert_eq!(browser.get(&ground.answer(&asked)).await.status, StatusCode::FORBIDDEN, "not verified");
+
+        *ground.provider.userinfo.lock().expect("userinfo") = emails(true);
+        let asked = ground.allow(&mut browser, &client).await;
+        let back = browser.get(&ground.answer(&asked)).await;
+        assert_eq!(ground.exchange(&client, &back).await.status, StatusCode::OK);
+        let person = crate::session::current(&ground.issuer, &browser.cookie_header()).await.expect("database");
+        assert_eq!(person.expect("logged in").email, "ada@example.com");
+
+        // The number stays when the address goes.
+        *ground.provider.userinfo.lock().expect("userinfo") = emails(false);
+        let asked = ground.leave(&mut ground.browser(), "%2Faccount").await;
+        assert_eq!(ground.browser().get(&ground.answer(&asked)).await.status, StatusCode::FORBIDDEN, "another browser");
+        let mut browser = ground.browser();
+        let asked = ground.leave(&mut browser, "%2Faccount").await;
+        assert_eq!(browser.get(&ground.answer(&asked)).await.header("location"), "/account");
     })
     .await;
 }
