@@ -72,4 +72,9 @@ pub mod fuzzing {
     pub fn jwt(token: &str) -> bool {
         crate::jwt::UnverifiedJwt::parse(token).is_ok()
     }
+
+    /// Parses an ID token or a logout token without verifying it; whether it has the form.
+    pub fn statement(token: &str) -> bool {
+        crate::jwt::UnverifiedStatement::parse(token).is_ok()
+    }
 }
