@@ -30,9 +30,11 @@ const NOWHERE: &str = "http://127.0.0.1:1/mcp";
 
 type Words = BTreeSet<String>;
 
+type Scenario = fn() -> Result<Words>;
+
 #[test]
 fn every_act_that_has_a_name_is_recorded_under_it() -> Result<()> {
-    let scenes: [(&str, fn() -> Result<Words>); 4] = [
+    let scenes: [(&str, Scenario); 4] = [
         ("accounts elsewhere", connections),
         ("what operators do", operators),
         ("what people and clients do", people),
