@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result, ensure};
 use keyward_core::audit::Action;
+use keyward_e2e::client::{Client as Sdk, script};
 use keyward_e2e::configuration::{Configuration, Server};
 use keyward_e2e::keyward::Keyward;
 use keyward_e2e::oauth::{Client, Tokens};
@@ -19,6 +20,7 @@ use keyward_e2e::upstream::scripted::Scripted;
 use keyward_e2e::wait;
 use serde_json::{Value, json};
 
+use crate::broker;
 use crate::scene::call;
 
 /// Not brought about here: it takes a database that an earlier Keyward has left in its place, and a restored backup is brought
@@ -34,8 +36,9 @@ type Scenario = fn() -> Result<Words>;
 
 #[test]
 fn every_act_that_has_a_name_is_recorded_under_it() -> Result<()> {
-    let scenes: [(&str, Scenario); 4] = [
+    let scenes: [(&str, Scenario); 5] = [
         ("accounts elsewhere", connections),
+        ("people who log in elsewhere", logins_elsewhere),
         ("what operators do", operators),
         ("what people and clients do", people),
         ("a log that cannot be written", lost),
@@ -203,6 +206,22 @@ fn connections() -> Result<Words> {
     keyward.run_ok(&["connection", "end", "idp", "--owner", &ada.email, "--yes"], "")?;
     keyward.stop()?.succeeded()?;
     words(&keyward)
+}
+
+/// Somebody who has an account with a password logs in at a provider for the first time.
+fn logins_elsewhere() -> Result<Words> {
+    let (mut scene, _provider) = broker::scene("link_by_email = true")?;
+    scene.keyward.stop()?.succeeded()?;
+    let with_provider = fs::read_to_string(scene.keyward.path("keyward.toml"))?;
+    let url = format!("public_url = {:?}", scene.keyward.url());
+    scene.configure_anew(Configuration::sqlite().server(&url))?;
+    scene.keyward.start()?;
+    let (ada, _) = sign_up(&scene.keyward)?;
+    scene.keyward.stop()?.succeeded()?;
+    scene.keyward.configure(&with_provider)?;
+    scene.keyward.start()?;
+    Sdk::TypeScript2.run(&script(&scene.resource(), &ada, &[json!({ "do": "login" })]))?;
+    words(&scene.keyward)
 }
 
 /// More calls than wait in memory while the log cannot be written.

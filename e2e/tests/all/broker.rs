@@ -18,7 +18,7 @@ fn ada() -> Person {
 }
 
 /// Keyward, at an address that the provider knows, and the provider.
-fn scene(issuer: &str) -> Result<(Scene, Provider)> {
+pub(crate) fn scene(issuer: &str) -> Result<(Scene, Provider)> {
     let address = free_address()?;
     let provider = Provider::start(&json!({
         "redirect_uris": [format!("http://{address}/login/callback")],
