@@ -22,16 +22,25 @@ pub(crate) struct Claims {
     pub(crate) groups: Option<Vec<Text<ClaimPath>>>,
     /// What a scope begins with that stands for a group. When absent: `group:`.
     pub(crate) group_prefix: Option<String>,
-    /// The one that holds the person's e-mail. When absent: `email`.
+    /// The one that holds the person's e-mail; another than `email` needs `email_verified` or `email_always_verified`. When absent:
+    /// `email`.
     pub(crate) email: Option<Text<ClaimPath>>,
     /// The one that says whether the e-mail is verified; only such are believed. When absent: `email_verified`.
     pub(crate) email_verified: Option<Text<ClaimPath>>,
     /// Whether the issuer has verified every e-mail, and so marks none.
     pub(crate) email_always_verified: bool,
-    /// Those that an access token must have. When absent: as the preset says, or those of RFC 9068.
+    /// Those that an access token must have, besides those of the preset and of RFC 9068.
     pub(crate) required: Option<Vec<String>>,
     /// Those that an access token must not have, besides those of the preset.
     pub(crate) refused: Option<Vec<String>>,
+}
+
+impl Claims {
+    /// Whether the e-mail is taken from a claim of which nothing says that it is verified.
+    pub(crate) fn takes_unverified_email(&self) -> bool {
+        let another = self.email.as_ref().is_some_and(|path| path.0.to_text() != "email");
+        another && self.email_verified.is_none() && !self.email_always_verified
+    }
 }
 
 impl TextValue for ClaimPath {

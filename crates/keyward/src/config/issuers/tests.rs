@@ -149,6 +149,44 @@ fn servers_that_share_an_audience_are_told_apart_by_scopes_or_audiences() {
 }
 
 #[test]
+fn what_stands_for_others_is_no_audience_of_a_server() {
+    let of = |audience: &str| SERVERS.replace("id = 'b'", &format!("id = 'b'\naudiences = ['{audience}']"));
+    let server = "[server]\npublic_url = 'https://mcp.example'\n";
+    let shared = |issuer: &str, audience: &str| {
+        format!("the audience {audience} stands for several servers in tokens of {issuer}")
+    };
+    let stytch = "https://a-b-1.customers.stytch.dev";
+    assert_eq!(wrong(&format!("{STYTCH}{}", of("project-test-1"))), [shared(stytch, "project-test-1")]);
+    let listed = format!("{ELSEWHERE}audience = ['api']\n");
+    assert_eq!(wrong(&format!("{listed}{}", of("api"))), [shared("https://login.example", "api")]);
+    assert_eq!(
+        wrong(&format!("{server}{ELSEWHERE}{}", of("https://mcp.example/a/mcp"))),
+        ["the audience https://mcp.example/a/mcp is the URL of the server `a`"]
+    );
+    right(&format!("{server}{listed}{}", of("https://mcp.example/b/mcp")));
+    let asked = "[issuer.introspection]\nclient_id = 'keyward'\nclient_secret = 'env:S'\n";
+    let client = "keyward is the id of an OAuth client, which ID tokens have in `aud`";
+    assert_eq!(wrong(&format!("{ELSEWHERE}{asked}{}", of("keyward"))), [client]);
+    assert_eq!(wrong(&format!("{ELSEWHERE}audience = ['keyward']\n{asked}")), [client]);
+    assert_eq!(
+        wrong(&format!(
+            "{ELSEWHERE}broker = true\nclient_id = 'app'\n[[trusted_issuers]]\nissuer = 'https://x.example'\naudience = ['app']\n"
+        )),
+        ["app is the id of an OAuth client, which ID tokens have in `aud`"]
+    );
+}
+
+#[test]
+fn another_email_needs_a_word_on_whether_it_is_verified() {
+    let with = |claims: &str| format!("{ELSEWHERE}[issuer.claims]\n{claims}");
+    let told = "nothing says of this e-mail whether it is verified: `email_verified` speaks of the claim `email`";
+    assert_eq!(wrong(&with("email = 'upn'\n")), [told]);
+    right(&with("email = 'email'\n"));
+    right(&with("email = 'upn'\nemail_verified = 'upn_verified'\n"));
+    right(&with("email = 'upn'\nemail_always_verified = true\n"));
+}
+
+#[test]
 fn a_servers_issuers_are_some_that_there_are() {
     assert_eq!(
         wrong(&format!("{ELSEWHERE}{SERVERS}issuers = ['https://login.exampel', 'embedded']\n")),

@@ -29,6 +29,7 @@ impl Rules<'_> {
         }
         if !["issuer", "trusted_issuers", "servers"].iter().any(|section| self.torn.contains(*section)) {
             self.issuers_of_servers();
+            self.audiences_of_servers_apart();
             self.servers_apart_by_tokens();
         }
     }
@@ -79,6 +80,24 @@ impl Rules<'_> {
         }
         if provider.audience.iter().any(|audience| audience.trim().is_empty()) {
             self.report(&at("audience"), "an audience is never empty");
+        }
+        let clients = client_ids(self.config);
+        if let Some(audience) = provider.audience.iter().find(|audience| clients.contains(audience.as_str())) {
+            let message = format!("{audience} is the id of an OAuth client, which ID tokens have in `aud`");
+            self.report(&at("audience"), message).advice =
+                Some("write the identifier of an API or a project".to_owned());
+        }
+        self.email(path, provider);
+    }
+
+    /// What the usual claim says is said of the usual e-mail only.
+    fn email(&mut self, path: &[&str], provider: &Provider) {
+        let Some(claims) = &provider.claims else { return };
+        if claims.takes_unverified_email() {
+            let message =
+                "nothing says of this e-mail whether it is verified: `email_verified` speaks of the claim `email`";
+            self.report(&[path, &["claims", "email"]].concat(), message).advice =
+                Some("write the claim that does as `email_verified`, or email_always_verified = true".to_owned());
         }
     }
 
@@ -208,6 +227,38 @@ impl Rules<'_> {
         }
     }
 
+    /// A server's own audience is nothing that stands for other servers, or for a client.
+    fn audiences_of_servers_apart(&mut self) {
+        let config = self.config;
+        let clients = client_ids(config);
+        let base = config.server.public_url.as_ref().map(|url| url.0.to_text());
+        for (index, server) in config.servers.iter().enumerate() {
+            let others = config.servers.iter().filter(|other| other.id.0 != server.id.0);
+            let urls = base.iter().flat_map(|base| {
+                others.clone().map(move |other| (format!("{base}{}", other.path.0.to_text()), other.id.0.to_string()))
+            });
+            let urls: Vec<(String, String)> = urls.collect();
+            for audience in &server.audiences {
+                let shared = config.issuers().find_map(|issuer| match issuer {
+                    NamedIssuer::Elsewhere(it) => it.shared_audiences().any(|it| it == audience).then(|| issuer.name()),
+                    NamedIssuer::Embedded => None,
+                });
+                let url = urls.iter().find(|(url, _)| url == audience);
+                let wrong = if let Some(issuer) = shared {
+                    format!("the audience {audience} stands for several servers in tokens of {issuer}")
+                } else if let Some((_, other)) = url {
+                    format!("the audience {audience} is the URL of the server `{other}`")
+                } else if clients.contains(audience.as_str()) {
+                    format!("{audience} is the id of an OAuth client, which ID tokens have in `aud`")
+                } else {
+                    continue;
+                };
+                self.report(&["servers", &index.to_string(), "audiences"], wrong).advice =
+                    Some("write what tokens for this server alone have in `aud`".to_owned());
+            }
+        }
+    }
+
     /// No token for one server is good for another, unless their scopes say so.
     fn servers_apart_by_tokens(&mut self) {
         let config = self.config;
@@ -263,4 +314,12 @@ impl Rules<'_> {
         found.sort_by_key(|(index, _)| *index);
         self.mistakes.extend(found.into_iter().map(|(_, mistake)| mistake));
     }
+}
+
+/// As what clients Keyward is known at issuers.
+fn client_ids(config: &crate::config::Config) -> BTreeSet<&str> {
+    let trusted = config.trusted_issuers.iter().map(|trusted| &trusted.provider);
+    let providers = std::iter::once(&config.issuer.provider).chain(trusted);
+    let introspecting = providers.filter_map(|provider| Some(provider.introspection.as_ref()?.client_id.as_str()));
+    introspecting.chain(config.issuer.broker.client_id.as_deref()).collect()
 }

@@ -15,6 +15,7 @@ pub(super) fn map(named: ElsewhereIssuer<'_>) -> ClaimMap {
         |preset| preset.claim_map(session_tokens),
     );
     let Some(section) = named.provider.claims.clone() else { return map };
+    let unverified = section.takes_unverified_email();
     if let Some(scopes) = section.scopes {
         map.scopes = paths(scopes).collect();
     }
@@ -23,6 +24,8 @@ pub(super) fn map(named: ElsewhereIssuer<'_>) -> ClaimMap {
     rename(&mut map, section.groups, section.group_prefix, GROUP);
     if section.email_always_verified {
         map.email_rule = EmailRule::Always;
+    } else if unverified {
+        map.email_rule = EmailRule::Never;
     } else if section.email_verified.is_some() {
         map.email_rule = EmailRule::Verified;
     }
@@ -30,9 +33,8 @@ pub(super) fn map(named: ElsewhereIssuer<'_>) -> ClaimMap {
     map.email_verified = section.email_verified.map(|path| path.0);
     if section.required.is_some() || section.refused.is_some() {
         let mut access = if map.forms.is_empty() { TokenForm::default() } else { map.forms.remove(0) };
-        if let Some(required) = section.required {
-            access.required = required.into_iter().map(Into::into).collect();
-        }
+        let required: Vec<Box<str>> = section.required.unwrap_or_default().into_iter().map(Into::into).collect();
+        access.required.extend(required);
         access.refused.extend(section.refused.unwrap_or_default().into_iter().map(Into::into));
         map.forms.insert(0, access);
     }
@@ -96,6 +98,9 @@ mod tests {
         assert_eq!(of(stytch).forms, std::slice::from_ref(&access));
         let refused = of(&format!("{stytch}[issuer.claims]\nrefused = ['x']\n")).forms;
         assert_eq!(refused[0].refused, [session.clone(), "x".into()], "the preset's stay");
+        let required = of(&format!("{stytch}[issuer.claims]\nrequired = ['x']\n")).forms;
+        let all = ["scope".into(), "client_id".into(), "x".into()];
+        assert_eq!((required[0].required.as_slice(), &required[0].refused), (&all[..], &access.refused));
         let both = of(&format!("{stytch}session_tokens = true\n")).forms;
         assert_eq!(both, [access, TokenForm { required: vec![session], refused: Vec::new() }]);
     }
