@@ -43,7 +43,7 @@ mod revocations;
 mod testing;
 mod verify;
 
-pub use accounts::Accounts;
+pub use accounts::{Account, Accounts};
 pub use audience::{AudienceRule, ListedAudience};
 pub use bearer::{BearerToken, bearer_from};
 pub use claim_map::{ClaimMap, ClaimPath, EmailRule, InvalidClaimPath, NamedClaim, TokenForm};

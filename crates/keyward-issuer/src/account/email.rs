@@ -5,7 +5,8 @@ use std::fmt;
 /// The longest address that mail can carry (RFC 5321 §4.5.3.1.3, less the angle brackets).
 const LONGEST: usize = 254;
 
-/// An e-mail address in lower case. It names an account; no mail is sent to it, so its form is checked only as far as
+/// An e-mail address with A to Z in lower case: other letters are themselves, since Unicode folds some into A to Z, and the
+/// address with such a letter may be another person's. It names an account; no mail is sent to it, so its form is checked only as far as
 /// typing mistakes go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmailAddress(String);
@@ -23,7 +24,7 @@ impl EmailAddress {
         let printable = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, '<' | '>' | '"' | ',' | ';');
         let domain_ok = domain.split('.').all(|label| !label.is_empty());
         let ok = text.len() <= LONGEST && !local.is_empty() && !local.contains('@') && domain_ok;
-        if ok && text.chars().all(printable) { Ok(Self(text.to_lowercase())) } else { Err(InvalidEmail) }
+        if ok && text.chars().all(printable) { Ok(Self(text.to_ascii_lowercase())) } else { Err(InvalidEmail) }
     }
 
     /// The address.
@@ -48,6 +49,11 @@ mod tests {
             assert_eq!(EmailAddress::parse(typed).expect("address").as_str(), read);
         }
         assert_eq!(EmailAddress::parse("münze@bücher.example").expect("address").as_str(), "münze@bücher.example");
+        // The sign for kelvin, which Unicode takes for a `K`.
+        assert_eq!(
+            EmailAddress::parse("Mar\u{212a}@example.com").expect("address").as_str(),
+            "mar\u{212a}@example.com"
+        );
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use keyward_core::clock::Timestamp;
 
 use super::{TrustedIssuer, VerifierConfig};
+use crate::accounts::Account;
 use crate::error::TokenError;
 use crate::jwt::{Claims, FurtherClaims};
 use crate::metadata::ProtectedResource;
@@ -31,7 +32,12 @@ pub(super) fn of(
     let user_id = if issuer.own {
         claims.sub.parse().ok()
     } else {
-        email.as_deref().filter(|_| issuer.accounts_by_email).and_then(|email| config.accounts.find(email))
+        match email.as_deref().filter(|_| issuer.accounts_by_email).and_then(|email| config.accounts.find(email)) {
+            Some(Account::Open(id)) => Some(id),
+            // Closing an account is to keep its person out, wherever they log in.
+            Some(Account::Closed) => return Err(TokenError::Revoked),
+            None => None,
+        }
     };
     Ok(Principal {
         issuer: Arc::clone(&issuer.issuer),

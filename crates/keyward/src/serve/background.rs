@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use keyward_core::clock::Clock;
 use keyward_issuer::Issuer;
-use keyward_resource::{KeySet, Revoked, StaticToken, Verifier};
+use keyward_resource::{Account, KeySet, Revoked, StaticToken, Verifier};
 use keyward_storage::{Database, Topic, bearer_tokens, users};
 
 use crate::wiring::verifier::Live;
@@ -101,8 +101,11 @@ impl Keeper {
 
     async fn accounts(&self) -> anyhow::Result<()> {
         if self.verifier.finds_accounts() {
-            let open = users::list(&self.database).await?.into_iter().filter(|account| account.disabled_at.is_none());
-            self.live.accounts.replace(open.map(|account| (account.email, account.id)));
+            let account = |user: users::User| {
+                let account = if user.disabled_at.is_none() { Account::Open(user.id) } else { Account::Closed };
+                (user.email, account)
+            };
+            self.live.accounts.replace(users::list(&self.database).await?.into_iter().map(account));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::testing::claims;
-use crate::{AudienceRule, ClaimMap, EmailRule, ListedAudience, NamedClaim, TokenForm};
+use crate::{Account, Accounts, AudienceRule, ClaimMap, EmailRule, ListedAudience, NamedClaim, TokenForm};
 
 fn elsewhere(signer: &Signer) -> TrustedIssuer {
     TrustedIssuer::of(ISSUER, issuer(ISSUER, &[signer]).keys)
@@ -193,7 +193,7 @@ async fn an_email_is_believed_by_the_rule_of_its_issuer() {
 async fn an_account_is_found_by_a_verified_email_where_that_is_switched_on() {
     let signer = es256();
     let account = "0190b0a0-0000-7000-8000-000000000001";
-    let accounts = crate::Accounts::default();
+    let accounts = Accounts::default();
     let world = |accounts_by_email| {
         World::with(VerifierConfig {
             issuers: vec![TrustedIssuer { accounts_by_email, ..elsewhere(&signer) }],
@@ -207,10 +207,52 @@ async fn an_account_is_found_by_a_verified_email_where_that_is_switched_on() {
     let user = async |world: &World, token: &str| world.verify(token).await.expect("a principal").user_id;
     assert_eq!(user(&on, &verified).await, None);
     // The change is seen by tokens that were verified before.
-    accounts.replace([("ada@example.com".to_owned(), account.parse().expect("an id"))]);
+    accounts.replace([("ada@example.com".to_owned(), Account::Open(account.parse().expect("an id")))]);
     assert_eq!(user(&on, &verified).await.map(|id| id.to_string()).as_deref(), Some(account));
     assert_eq!(user(&on, &typed).await, None);
     assert_eq!(user(&off, &verified).await, None, "not by `sub` either, which is another's name for them");
     accounts.replace([]);
     assert_eq!(user(&on, &verified).await, None);
+}
+
+#[tokio::test]
+async fn whose_account_is_closed_is_kept_out_where_accounts_are_found() {
+    let signer = es256();
+    let accounts = Accounts::default();
+    let world = |accounts_by_email| {
+        World::with(VerifierConfig {
+            issuers: vec![TrustedIssuer { accounts_by_email, ..elsewhere(&signer) }],
+            accounts: accounts.clone(),
+            ..VerifierConfig::default()
+        })
+    };
+    let (on, off) = (world(true), world(false));
+    let ada = token(&signer, json!({"email": "ada@example.com", "email_verified": true}));
+    let open = Account::Open("0190b0a0-0000-7000-8000-000000000001".parse().expect("an id"));
+    accounts.replace([("ada@example.com".to_owned(), open)]);
+    assert!(on.verify(&ada).await.is_ok());
+    accounts.replace([("ada@example.com".to_owned(), Account::Closed)]);
+    assert_eq!(on.verify(&ada).await, Err(TokenError::Revoked), "although the token was good before");
+    assert!(off.verify(&ada).await.is_ok());
+    accounts.replace([("ada@example.com".to_owned(), open)]);
+    assert!(on.verify(&ada).await.is_ok(), "the refusal is not remembered");
+}
+
+#[tokio::test]
+async fn an_address_with_another_letter_is_another_address() {
+    let signer = es256();
+    let accounts = Accounts::default();
+    let id = "0190b0a0-0000-7000-8000-000000000001".parse().expect("an id");
+    accounts.replace([("mark@example.com".to_owned(), Account::Open(id))]);
+    let world = World::with(VerifierConfig {
+        issuers: vec![TrustedIssuer { accounts_by_email: true, ..elsewhere(&signer) }],
+        accounts,
+        ..VerifierConfig::default()
+    });
+    // U+212A, the sign for kelvin, is `k` to Unicode's lower case.
+    for (email, found) in [("MARK@example.com", true), ("mar\u{212a}@example.com", false)] {
+        let token = token(&signer, json!({"email": email, "email_verified": true}));
+        let user = world.verify(&token).await.expect("a principal").user_id;
+        assert_eq!(user.is_some(), found, "{email}");
+    }
 }

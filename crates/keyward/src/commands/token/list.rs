@@ -42,7 +42,7 @@ pub(crate) async fn list(loaded: &Loaded, cabinet: &Cabinet, args: &ListArgs) ->
     let owners = Owners::of(cabinet, entries.iter().map(|entry| &entry.name)).await?;
     let (kinds, now) = (upkeep::kinds(loaded), cabinet.clock.now());
     let of_owner = |entry: &&TokenEntry| {
-        let owner = args.owner.as_ref().map(|email| email.to_lowercase());
+        let owner = args.owner.as_ref().map(|email| email.to_ascii_lowercase());
         owner.is_none_or(|email| owners.text(&entry.name).is_some_and(|text| text.split(' ').next() == Some(&email)))
     };
     let labelled = |entry: &&TokenEntry| args.labels.iter().all(|label| label.is_in(&entry.labels));
