@@ -8,13 +8,13 @@ pub(super) const PRESET: Preset = Preset {
     title: "WorkOS AuthKit",
     issuer: PresetIssuer::Like("https://example.authkit.app"),
     type_rule: TypeRule::Tolerant,
-    scopes: &["scope", "permissions"],
     named: &[("role", "role:"), ("roles", "role:")],
     steps: &[
         "Connect, Configuration: switch on MCP Auth with Client ID Metadata Documents, and Dynamic Client Registration for \
          clients that need it",
         "Connect, Configuration, resource indicators: the URL of each server; it becomes the `aud` of tokens",
-        "permissions count as scopes, and roles as `role:NAME`",
+        "roles count as scopes `role:NAME`, and permissions only with scopes = [\"scope\", \"permissions\"] in `claims`: they are \
+         all that the person may do, also where they let the client do less",
     ],
     ..Preset::STANDARD
 };

@@ -10,6 +10,8 @@ pub(super) const PRESET: Preset = Preset {
     type_rule: TypeRule::Tolerant,
     audience: PresetAudience::Own("the id of the project"),
     named: &[("urn:zitadel:iam:org:project:roles", "role:")],
+    // Its ID tokens name the project in `aud`, too.
+    form: Some((&[], &["nonce", "auth_time", "amr", "at_hash"])),
     steps: &[
         "Project: switch on Assert Roles on Authentication; its tokens have no scopes, and roles count as scopes `role:NAME`",
         "Applications: one of type User Agent or Native with PKCE for each MCP client, its token type JWT (else they are opaque)",

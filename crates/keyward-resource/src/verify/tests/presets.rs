@@ -40,7 +40,7 @@ fn shapes() -> Vec<Shape> {
             "auth0",
             Some("at+jwt"),
             json!({"aud": [RESOURCE, "https://example.eu.auth0.com/userinfo"], "client_id": "app", "scope": "openid", "permissions": ["a:read"]}),
-            ("a:read openid", Some("app"), None),
+            ("openid", Some("app"), None),
         ),
         Shape {
             algorithm: Algorithm::EdDsa,
@@ -54,7 +54,7 @@ fn shapes() -> Vec<Shape> {
         shape(
             "workos",
             Some("JWT"),
-            json!({"aud": RESOURCE, "sid": "s", "role": "member", "permissions": ["a:read"], "client_id": "client_1"}),
+            json!({"aud": RESOURCE, "sid": "s", "role": "member", "permissions": ["a:write"], "scope": "a:read", "client_id": "client_1"}),
             ("a:read role:member", Some("client_1"), None),
         ),
         shape(
@@ -143,6 +143,11 @@ async fn the_tokens_of_each_provider_are_read() {
         assert_eq!(verify(id_token).await.err(), Some(TokenError::Audience), "{}", shape.preset);
         assert_eq!(verify(json!({"at_hash": "x"})).await.err(), Some(TokenError::Type), "{}", shape.preset);
         assert_eq!(verify(json!({"aud": "another"})).await.err(), Some(TokenError::Audience), "{}", shape.preset);
+        for said in ["nonce", "auth_time", "amr"] {
+            let refused = verify(json!({ said: "x" })).await.err();
+            let id_tokens_alike = shape.preset == "zitadel" || shape.preset == "entra" && said == "nonce";
+            assert_eq!(refused, id_tokens_alike.then_some(TokenError::Form), "{}: {said}", shape.preset);
+        }
         let session = verify(json!({"https://stytch.com/session": {"id": "session-1"}})).await.err();
         assert_eq!(session, (shape.preset == "stytch").then_some(TokenError::Form), "{}", shape.preset);
     }
