@@ -88,9 +88,9 @@ pub struct IntrospectionConfig {
     pub inactive_for: Duration,
     /// Of how many tokens good answers are kept, and of how many bad ones.
     pub max_kept: usize,
-    /// How many tokens are asked about at once; calls with more get 503.
+    /// How many tokens are asked about at once, besides those that were good before; calls with more get 503.
     pub max_in_flight: usize,
-    /// How long nobody asks after the endpoint failed to answer.
+    /// How long nobody asks about new tokens after the endpoint failed to answer about several in a row.
     pub pause: Duration,
 }
 
@@ -99,7 +99,8 @@ impl IntrospectionConfig {
     pub const LONGEST: Duration = Duration::from_secs(60);
 
     /// By discovery, as this client: good answers are believed for 30 seconds, bad ones for ten; answers of 10,000 good
-    /// and 10,000 bad tokens are kept, 64 are asked about at once, and for one second after a failure none is.
+    /// and 10,000 bad tokens are kept, 64 are asked about at once, and for one second after three failures
+    /// none is that was not good before.
     pub fn of(client_id: impl Into<String>, client_secret: Secret) -> Self {
         Self {
             endpoint: None,

@@ -26,6 +26,11 @@ use crate::error::TokenError;
 
 /// Longest opaque token that is asked about; those seen in the field have a hundred bytes or so.
 const MAX_TOKEN_BYTES: usize = 4096;
+/// After failures with so many tokens in a row it is the issuer that fails. With fewer it may be the token, which anybody
+/// can make up.
+const FAILURES: usize = 3;
+/// How long a token that the issuer called good is asked about before others are.
+const KNOWN_FOR: Duration = Duration::from_secs(3600);
 
 /// An issuer that is asked about opaque tokens; clones share what it said.
 #[derive(Clone)]
@@ -45,7 +50,9 @@ struct Inner {
     flights: Mutex<HashMap<[u8; 32], Flight>>,
     health: Health,
     from_memory: AtomicU64,
-    /// Nobody asks until then; in microseconds since the epoch.
+    /// Those that the issuer gave no answer about since its last one, at most [`FAILURES`].
+    failed: Mutex<Vec<[u8; 32]>>,
+    /// Nobody asks about tokens that are new until then; in microseconds since the epoch.
     paused_until: AtomicI64,
 }
 
@@ -79,6 +86,7 @@ impl Introspection {
             active: Cache::new(config.max_kept),
             inactive: Cache::new(config.max_kept),
             flights: Mutex::default(),
+            failed: Mutex::default(),
             health: Health::new(&provider.issuer, "introspection"),
             from_memory: AtomicU64::new(0),
             paused_until: AtomicI64::new(i64::MIN),
@@ -144,7 +152,7 @@ impl Inner {
             return Ok(flight.clone());
         }
         let paused = self.clock.now() < Timestamp::from_micros(self.paused_until.load(Ordering::Acquire));
-        if paused || flights.len() >= self.config.max_in_flight {
+        if (paused || flights.len() >= self.config.max_in_flight) && !self.was_good(&name) {
             return Err(TokenError::IntrospectionUnavailable);
         }
         let (teller, flight) = watch::channel(None);
@@ -153,7 +161,7 @@ impl Inner {
         let landing = Landing { inner: Arc::clone(self), name };
         let token = Zeroizing::new(token.to_owned());
         tokio::spawn(async move {
-            let outcome = landing.inner.ask_anew(&token).await;
+            let outcome = landing.inner.ask_anew(&landing.name, &token).await;
             if let Ok(kept) = &outcome {
                 landing.inner.keep(landing.name, kept.clone());
             }
@@ -164,7 +172,7 @@ impl Inner {
         Ok(flight)
     }
 
-    async fn ask_anew(&self, token: &str) -> Result<Kept, TokenError> {
+    async fn ask_anew(&self, name: &[u8; 32], token: &str) -> Result<Kept, TokenError> {
         let asked = request::ask(&self.config, &self.client, &self.metadata, token).await;
         let now = self.clock.now();
         let read = asked.and_then(|answer| match answer {
@@ -174,6 +182,7 @@ impl Inner {
         match read {
             Ok(said) => {
                 self.health.succeeded(now);
+                self.failed().clear();
                 let until = match &said {
                     Ok(answer) => answer.ends.min(now.plus(self.active_for())),
                     Err(_) => now.plus(self.config.inactive_for),
@@ -182,7 +191,9 @@ impl Inner {
             }
             Err(error) => {
                 self.health.failed(&super::health::reason(&error), false);
-                self.paused_until.store(now.plus(self.config.pause).as_micros(), Ordering::Release);
+                if error.is_the_issuers() && self.fails_again(name) {
+                    self.paused_until.store(now.plus(self.config.pause).as_micros(), Ordering::Release);
+                }
                 Err(TokenError::IntrospectionUnavailable)
             }
         }
@@ -195,6 +206,25 @@ impl Inner {
             self.active.remove(&name);
             self.inactive.insert(name, kept);
         }
+    }
+
+    /// Whether the issuer called the token good lately: not a text that somebody made up to keep it busy.
+    fn was_good(&self, name: &[u8; 32]) -> bool {
+        let now = self.clock.now();
+        self.active.get(name).is_some_and(|kept| kept.at <= now && now.since(kept.at) < KNOWN_FOR)
+    }
+
+    /// Whether that makes it several tokens in a row.
+    fn fails_again(&self, name: &[u8; 32]) -> bool {
+        let mut failed = self.failed();
+        if failed.len() < FAILURES && !failed.contains(name) {
+            failed.push(*name);
+        }
+        failed.len() >= FAILURES
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Vec<[u8; 32]>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn active_for(&self) -> Duration {

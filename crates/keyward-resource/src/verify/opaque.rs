@@ -10,6 +10,9 @@ use crate::metadata::ProtectedResource;
 use crate::principal::{Principal, TokenKind};
 use crate::provider::Introspection;
 
+/// What tokens of Keyward's own begin with: three letters of which the third says the kind, and a line.
+const OWN: &str = "kw";
+
 type Asked<'a> = (&'a TrustedIssuer, &'a Introspection);
 
 /// Whom an opaque token is shown to: the issuer whose prefix says most of it, and no other, for none is to see another's
@@ -19,13 +22,16 @@ pub(super) fn asked_about<'a>(
     token: &str,
     resource: &ProtectedResource,
 ) -> Option<Asked<'a>> {
-    let serving = config.issuers.iter().filter(|issuer| issuer.serves(resource.resource().as_str()));
-    let fitting = serving.filter_map(|issuer| {
+    if is_own(token) || is_jws(token) {
+        return None;
+    }
+    // Among all, for what is another's is not shown to the one that serves here.
+    let fitting = config.issuers.iter().filter_map(|issuer| {
         let introspection = issuer.introspection.as_ref()?;
         Some((issuer, introspection, introspection.fits(token)?))
     });
     let (issuer, introspection, _) = fitting.min_by_key(|(.., fits)| std::cmp::Reverse(*fits))?;
-    Some((issuer, introspection))
+    issuer.serves(resource.resource().as_str()).then_some((issuer, introspection))
 }
 
 /// Whom a signed token is shown to: the issuer that it names, if that one is to be asked about such, too.
@@ -57,4 +63,16 @@ pub(super) async fn verify(
     let further = FurtherClaims::of(&introspected.claims, &issuer.claims)?;
     let principal = principal::of(config, issuer, claims, &further, TokenKind::Opaque, resource, clock.now())?;
     Ok((principal, Some(introspected.until)))
+}
+
+/// A token or another secret of Keyward's own, whole or not.
+fn is_own(token: &str) -> bool {
+    token.strip_prefix(OWN).is_some_and(|rest| rest.as_bytes().get(1) == Some(&b'_'))
+}
+
+/// A JWS (RFC 7515 §7.1) by its look: three parts, of which the first is a JSON object in base64url. Its issuer signs it, and
+/// so need not be asked; it may be another's.
+fn is_jws(token: &str) -> bool {
+    let object = token.starts_with("ey") || token.starts_with("ew") || token.starts_with("e3");
+    object && token.bytes().filter(|byte| *byte == b'.').count() == 2
 }

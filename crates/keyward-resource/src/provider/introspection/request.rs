@@ -34,6 +34,13 @@ pub(super) enum AskError {
     Form,
 }
 
+impl AskError {
+    /// Whether it says something of the issuer, and not perhaps of this one token or of how many there are.
+    pub(super) fn is_the_issuers(&self) -> bool {
+        !matches!(self, Self::Client(403) | Self::Status(402..=499))
+    }
+}
+
 /// The answer; `None` where the issuer takes the text for no token at all, and says so by 400 rather than as it should
 /// (RFC 7662 §2.2). Whoever sends such a text must not be able to make its endpoint look broken.
 pub(super) async fn ask(

@@ -93,16 +93,39 @@ async fn no_usable_answer_is_our_side_and_not_the_tokens() {
 }
 
 #[tokio::test]
-async fn after_a_failure_nobody_asks_for_a_moment() {
+async fn after_failures_with_several_tokens_nobody_asks_about_new_ones_for_a_moment() {
     let world = World::start().await;
+    assert_eq!(world.ask("good").await, Ok(()));
+    world.seconds_pass(60);
     world.host.answer(INTROSPECT, "503 Service Unavailable", "");
-    for token in ["a", "b", "c"] {
+    for token in ["a", "a", "b", "b", "c", "d", "e"] {
         assert_eq!(world.ask(token).await, Err(TokenError::IntrospectionUnavailable));
     }
-    assert_eq!(world.asked(), 1);
+    assert_eq!(world.asked(), 6);
     world.says(&good());
+    assert_eq!(world.ask("d").await, Err(TokenError::IntrospectionUnavailable));
+    assert_eq!((world.ask("good").await, world.asked()), (Ok(()), 7), "it was good before");
+    assert_eq!(world.ask("d").await, Err(TokenError::IntrospectionUnavailable), "until the pause is over");
     world.seconds_pass(1);
-    assert_eq!((world.ask("a").await, world.asked()), (Ok(()), 2));
+    assert_eq!((world.ask("d").await, world.asked()), (Ok(()), 8));
+}
+
+#[tokio::test]
+async fn a_token_that_the_issuer_stumbles_over_holds_up_nobody_else() {
+    let world = World::start().await;
+    for (head, tokens) in [
+        ("500 Oops", &["x", "x", "x", "x"][..]),
+        ("403 Forbidden", &["a", "b", "c", "d"]),
+        ("413 Content Too Large", &["a", "b", "c", "d"]),
+        ("429 Too Many Requests", &["a", "b", "c", "d"]),
+    ] {
+        world.host.answer(INTROSPECT, head, "");
+        for token in tokens {
+            assert_eq!(world.ask(token).await, Err(TokenError::IntrospectionUnavailable), "{head}");
+        }
+        world.says(&good());
+        assert_eq!(world.ask(head).await, Ok(()), "{head}");
+    }
 }
 
 #[tokio::test]
@@ -166,14 +189,16 @@ async fn a_caller_that_hangs_up_leaves_the_answer_to_the_others() {
 #[tokio::test]
 async fn no_more_tokens_are_asked_about_at_once_than_is_configured() {
     let world = World::with(|config| config.max_in_flight = 2).await;
+    assert_eq!(world.ask("good").await, Ok(()));
+    world.seconds_pass(60);
     world.host.hold_back(true);
-    let first = async { tokio::join!(world.ask("a"), world.ask("b")) };
+    let first = async { tokio::join!(world.ask("a"), world.ask("b"), world.ask("good")) };
     let then = async {
         tokio::task::yield_now().await;
         assert_eq!(world.ask("c").await, Err(TokenError::IntrospectionUnavailable));
         world.host.hold_back(false);
     };
     let (answers, ()) = tokio::join!(first, then);
-    assert_eq!(answers, (Ok(()), Ok(())));
-    assert_eq!((world.ask("c").await, world.asked()), (Ok(()), 3));
+    assert_eq!(answers, (Ok(()), Ok(()), Ok(())));
+    assert_eq!((world.ask("c").await, world.asked()), (Ok(()), 5));
 }

@@ -114,3 +114,27 @@ async fn signed_tokens_are_asked_about_where_that_is_wanted() {
     }
     assert_eq!(world.asked(), 2);
 }
+
+#[tokio::test]
+async fn what_is_no_opaque_token_of_the_issuer_is_not_shown_to_it() {
+    let world = World::start().await;
+    let signed = Signer::new("key", Algorithm::Es256).token();
+    let unreadable = signed.replacen('.', "=.", 1);
+    for token in [&*unreadable, "eyJhbGciOiJSUzI1NiJ9.!.!", "ewo.a.b", "kwd_short", "kwr_0123", "kwc_é"] {
+        assert_eq!(world.call(token).await, Err(TokenError::Malformed), "{token}");
+    }
+    assert_eq!(world.asked(), 0);
+    for token in ["kw", "kwx", "a.b.c", "eyJ.a"] {
+        assert!(world.call(token).await.is_ok(), "{token}");
+    }
+}
+
+#[tokio::test]
+async fn the_token_of_an_issuer_that_does_not_serve_here_is_not_shown_to_the_one_that_does() {
+    let (here, there) = (World::start().await, World::with(|config| config.prefix = Some("there_".to_owned())).await);
+    let elsewhere = TrustedIssuer { resources: Some(Vec::new()), ..there.trusted() };
+    let calls = here.verifier(vec![here.trusted(), elsewhere]);
+    assert_eq!(calls.call("there_1").await, Err(TokenError::Malformed));
+    assert_eq!((here.asked(), there.asked()), (0, 0));
+    assert!(calls.call("other").await.is_ok());
+}
