@@ -252,7 +252,7 @@ impl Inner {
             at: now,
             // Ahead of the end, so that no call waits for it.
             refresh_at: now.plus(age * 3 / 4),
-            ends_at: now.plus(age + self.config.max_stale),
+            ends_at: now.plus(age.max(self.config.max_stale)),
         })));
         if !same {
             self.version.fetch_add(1, Ordering::Release);

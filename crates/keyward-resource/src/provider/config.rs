@@ -25,7 +25,7 @@ pub struct ProviderConfig {
     pub keys_age: Duration,
     /// Shortest and longest time for which keys are taken as fresh, whatever it says.
     pub keys_age_bounds: (Duration, Duration),
-    /// How long keys go on serving when they cannot be refreshed.
+    /// How long keys go on serving since they were fetched when they cannot be refreshed; never less than they are fresh.
     pub max_stale: Duration,
     /// How long its metadata is taken as fresh. A key that is not there, or keys that cannot be had, make it be looked for
     /// earlier.
@@ -39,8 +39,8 @@ pub struct ProviderConfig {
 }
 
 impl ProviderConfig {
-    /// Of `issuer`: found by discovery; keys fresh for 15 minutes unless it says otherwise between one minute and a day,
-    /// and a day through an outage; metadata fresh for an hour; at most one fetch in ten seconds; tried again after one
+    /// Of `issuer`: found by discovery; keys fresh for 15 minutes unless it says otherwise between one minute and an hour,
+    /// and a day since they were fetched through an outage; metadata fresh for an hour; at most one fetch in ten seconds; tried again after one
     /// second to one minute; calls wait five seconds.
     pub fn of(issuer: impl Into<Arc<str>>) -> Self {
         let seconds = Duration::from_secs;
@@ -51,7 +51,7 @@ impl ProviderConfig {
             algorithms: Algorithm::ALL.to_vec(),
             introspection: None,
             keys_age: seconds(900),
-            keys_age_bounds: (seconds(60), seconds(86_400)),
+            keys_age_bounds: (seconds(60), seconds(3600)),
             max_stale: seconds(86_400),
             metadata_age: seconds(3600),
             debounce: seconds(10),
