@@ -13,11 +13,12 @@ use crate::server::{AuthorizationServerMetadata, endpoint, server_documents};
 /// Finds the metadata of `issuer` at its well-known places. What a place answers that is not its document is passed
 /// over: many servers have a page for whatever is asked for.
 pub async fn discover(client: &Client, issuer: &str) -> Result<AuthorizationServerMetadata, DiscoveryError> {
-    let Some(base) = endpoint(issuer, http_allowed(client)) else {
+    let http_allowed = http_allowed(client, issuer);
+    let Some(base) = endpoint(issuer, http_allowed) else {
         let url = words::tame(issuer).unwrap_or_default();
         return Err(DiscoveryError::Invalid { url, cause: InvalidMetadata::Issuer });
     };
-    let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed(client));
+    let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed);
     first_document(client, server_documents(&base), read).await
 }
 
@@ -27,7 +28,8 @@ pub async fn discover_at(
     issuer: &str,
     url: &Url,
 ) -> Result<AuthorizationServerMetadata, DiscoveryError> {
-    let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed(client));
+    let http_allowed = http_allowed(client, issuer) || http_allowed(client, url.as_str());
+    let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed);
     first_document(client, vec![url.clone()], read).await
 }
 
@@ -93,8 +95,10 @@ const fn nearness(error: &DiscoveryError) -> u8 {
 }
 
 /// Who may reach anything may do so without TLS.
-fn http_allowed(client: &Client) -> bool {
-    client.guard() == Guard::Any
+/// Whether a document may name URLs without TLS: only where the operator has named one for its issuer or its place. That
+/// private addresses may be reached is no reason.
+fn http_allowed(client: &Client, named: &str) -> bool {
+    client.guard() == Guard::Any && named.starts_with("http://")
 }
 
 #[cfg(test)]

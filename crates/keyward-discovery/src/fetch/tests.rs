@@ -137,3 +137,11 @@ async fn without_leave_nothing_is_fetched_without_tls() {
     let error = discover(&strict, "http://as.example").await.expect_err("no https");
     assert_eq!(error.to_string(), "the metadata document at http://as.example is not used: the issuer is no https URL");
 }
+
+#[tokio::test]
+async fn only_what_is_without_tls_itself_names_what_is() {
+    let strict = Client::new(ClientConfig::default(), TlsConnector::system());
+    assert!(http_allowed(&client(), "http://as.example"));
+    assert!(!http_allowed(&client(), "https://as.example"), "private addresses are allowed, and no more than that");
+    assert!(!http_allowed(&strict, "http://as.example"));
+}
