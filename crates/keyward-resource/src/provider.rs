@@ -75,9 +75,15 @@ impl Provider {
         self.0.metadata.known()
     }
 
-    /// Its metadata, looked for now where it is not known.
+    /// Its metadata, looked for now where it is not known. Waits no longer than a call does.
     pub async fn fetch_metadata(&self) -> Result<Arc<AuthorizationServerMetadata>, String> {
-        self.0.metadata.needed().await
+        let metadata = Arc::clone(&self.0.metadata);
+        // In a task of its own: who hangs up must not take the search along.
+        let search = tokio::spawn(async move { metadata.needed().await });
+        match tokio::time::timeout(self.0.config.patience, search).await {
+            Ok(Ok(found)) => found,
+            _ => self.metadata().ok_or_else(|| "its metadata is not there yet".to_owned()),
+        }
     }
 
     /// Fetches metadata and keys in the background and keeps them fresh, ahead of their end; what fails is tried again

@@ -97,3 +97,17 @@ async fn the_background_keeps_keys_fresh_and_ends_with_the_provider() {
     drop(world);
     until(|| inner.upgrade().is_none()).await;
 }
+
+#[tokio::test]
+async fn who_asks_for_the_metadata_waits_no_longer_than_a_call() {
+    let (host, key) = (Host::start().await, signer("a"));
+    host.issuer(&[key.jwk()]);
+    host.hold_back(true);
+    let config = ProviderConfig { patience: Duration::from_millis(1), ..config(&host.origin) };
+    let world = World::with(config, client());
+    assert_eq!(world.provider.fetch_metadata().await.err().as_deref(), Some("its metadata is not there yet"));
+    host.hold_back(false);
+    // The search went on without them.
+    until(|| world.provider.metadata().is_some()).await;
+    assert!(world.provider.fetch_metadata().await.is_ok());
+}
