@@ -46,11 +46,12 @@ impl StrangerLimit {
         )
     }
 
-    /// For browsers that leave for an identity provider. A whole office may come from one address in the morning.
+    /// For browsers that leave for an identity provider. A whole office may come from one address in the morning; what all
+    /// may do together is so much more that a few hundred addresses do not keep the others out.
     pub(crate) fn of_departures() -> Self {
         Self::new(
             Bucket { size: 300, refill_every: Duration::from_secs(1) },
-            Bucket { size: 5_000, refill_every: Duration::from_millis(100) },
+            Bucket { size: 100_000, refill_every: Duration::from_millis(2) },
         )
     }
 
@@ -113,6 +114,22 @@ mod tests {
         let address = Some(IpAddr::from([192, 0, 2, 1]));
         limit.take(address, now).expect("within the bucket");
         limit.take(address, now.minus(Duration::from_secs(86_400))).expect("a day earlier");
+    }
+
+    #[test]
+    fn a_few_hundred_addresses_that_flood_keep_nobody_from_logging_in() {
+        let limit = StrangerLimit::of_departures();
+        let now = Timestamp::from_seconds(1_700_000_000);
+        let flood = |now| {
+            for address in 0..300_u32 {
+                while limit.take(Some(IpAddr::from(address.to_be_bytes())), now).is_ok() {}
+            }
+        };
+        for minute in 0..10 {
+            let now = now.plus(Duration::from_secs(minute * 60));
+            flood(now);
+            limit.take(Some(IpAddr::from([192, 0, 2, 1])), now).expect("another address");
+        }
     }
 
     #[test]
