@@ -47,6 +47,9 @@ pub(crate) async fn decide(
 fn denied(issuer: &Issuer, request: &AuthorizeRequest, email: Option<&str>) -> AuthorizeError {
     let (client_id, resource) = (&request.client.client_id, request.resource.as_str());
     let about = About { email, client_id: Some(client_id), resource: Some(resource) };
-    issuer.record(Action::Consent, AuditResult::Denied, about, &[]);
+    // What anybody can send without being anybody must not become a flood in the audit log.
+    if email.is_some() {
+        issuer.record(Action::Consent, AuditResult::Denied, about, &[]);
+    }
     AuthorizeError::Returned(Box::new(Returned { to: request.return_address(), error: ReturnedError::AccessDenied }))
 }

@@ -1,6 +1,7 @@
 //! The whole way, and its pages.
 
 use http::StatusCode;
+use keyward_storage::audit::AuditFilter;
 use keyward_storage::upstream_grants;
 use serde_json::json;
 
@@ -62,6 +63,9 @@ async fn no_and_silence_are_answers_without_a_login() {
         browser.get(&format!("/authorize?{}", authorize_query(&client, &[]))).await;
         let denied = browser.submit("/consent", &[("decision", "deny")]).await;
         assert_eq!(returned(&denied, "error").as_deref(), Some("access_denied"));
+        ground.issuer.audit.flush().await;
+        let records = keyward_storage::audit::list(&ground.issuer.db, &AuditFilter::default()).await.expect("records");
+        assert!(records.iter().all(|record| record.action != "consent"), "nobody in particular has denied it");
         let asked = ground.allow(&mut browser, &client).await;
         let refused =
             format!("/login/callback?error=access_denied&state={}&iss={}", asked["state"], ground.provider.url);
