@@ -70,6 +70,11 @@ pub async fn consume(
     Ok(tx.execute(sql, params![hash.as_bytes(), now, user]).await? == 1)
 }
 
+/// Whether an account is somebody's by invitation.
+pub async fn has_used(db: &Database, user: UserId) -> Result<bool, StorageError> {
+    Ok(db.query_opt("SELECT 1 FROM invites WHERE used_by = $1 LIMIT 1", params![user]).await?.is_some())
+}
+
 /// Closes the other open links that name the e-mail address of `user`.
 pub async fn close_others(
     tx: &mut Transaction,

@@ -63,7 +63,8 @@ pub enum Identity {
 }
 
 /// Whose accounts there are and come to be. Somebody who has logged in before is known by issuer and subject; these rules
-/// are for those who come for the first time, by the e-mail address that the provider has verified.
+/// are for those who come for the first time, by the e-mail address that the provider has verified. The lists, if there are
+/// any, are for everybody who was not invited, and at each login.
 #[derive(Clone, Debug, Default)]
 pub struct AccountRules {
     /// Who gets an account.
@@ -84,7 +85,7 @@ pub enum SignUp {
     /// Whom somebody has invited, and whom the lists of [`AccountRules`] name.
     #[default]
     Invited,
-    /// Everybody at the provider who has a verified address.
+    /// Everybody at the provider who has a verified address, which the lists of [`AccountRules`] name if there are any.
     Open,
 }
 
@@ -96,15 +97,27 @@ pub enum EmailTrust {
     Verified,
     /// When Google, in addition, is who gives the address out: at gmail.com, or for a Workspace (`hd`).
     Google,
+    /// When Microsoft Entra says in its own word (`xms_edov`), too, that the owner of the domain is verified.
+    Entra,
     /// Always: the provider's operator gives all addresses out.
     Always,
 }
 
 impl AccountRules {
-    fn may_sign_up(&self, email: &EmailAddress) -> bool {
+    /// Whether the lists say that only some addresses are wanted.
+    fn has_lists(&self) -> bool {
+        !self.allowed_emails.is_empty() || !self.allowed_domains.is_empty()
+    }
+
+    /// Whether nothing in the lists is against an address.
+    fn admit(&self, email: &EmailAddress) -> bool {
         let domain = email.as_str().rsplit_once('@').map_or("", |(_, domain)| domain);
-        self.sign_up == SignUp::Open
+        !self.has_lists()
             || self.allowed_emails.contains(email)
             || self.allowed_domains.iter().any(|allowed| allowed.eq_ignore_ascii_case(domain))
+    }
+
+    fn may_sign_up(&self, email: &EmailAddress) -> bool {
+        self.admit(email) && (self.sign_up == SignUp::Open || self.has_lists())
     }
 }

@@ -26,6 +26,8 @@ pub struct IdToken {
     pub email: Option<String>,
     /// Whether the provider says that the address is theirs.
     pub email_verified: bool,
+    /// Whether it says so in Entra's own word, `xms_edov`; from others that means nothing.
+    pub domain_owner_verified: bool,
     /// The organisation of the account, as Google has it.
     pub hosted_domain: Option<String>,
     /// What they are called.
@@ -87,7 +89,8 @@ impl RelyingParty {
             subject: claims.sub,
             session_id: claims.sid.filter(|sid| !sid.contains('\0')),
             email: claims.email,
-            email_verified: is_yes(claims.email_verified.as_ref()) || is_yes(claims.xms_edov.as_ref()),
+            email_verified: is_yes(claims.email_verified.as_ref()),
+            domain_owner_verified: is_yes(claims.xms_edov.as_ref()),
             hosted_domain: claims.hd,
             name: claims.name,
         })

@@ -32,7 +32,13 @@ pub(crate) fn connection(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Opt
         method: broker.token_endpoint_auth_method,
         is_github,
     };
-    let usual = if is_github { "read:user user:email" } else { "openid profile email" };
+    let is_entra = named.provider.preset == Some(IssuerPreset::Entra);
+    let usual = match is_github {
+        true => "read:user user:email",
+        // Without it there is no refresh token, and nobody could be asked whether an account is closed.
+        false if is_entra => "openid profile email offline_access",
+        false => "openid profile email",
+    };
     let scopes = match broker.scopes.is_empty() {
         true => usual.parse()?,
         false => broker.scopes.iter().map(|scope| scope.0.clone()).collect(),
@@ -43,6 +49,10 @@ pub(crate) fn connection(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Opt
         && !broker.authorization_parameters.contains_key("access_type")
     {
         parameters.push(("access_type".to_owned(), "offline".to_owned()));
+    }
+    // Entra gives that without asking for consent anew, and in many companies nobody but an administrator can consent.
+    if is_entra && broker.scopes.is_empty() && !broker.authorization_parameters.contains_key("prompt") {
+        parameters.push(("prompt".to_owned(), "select_account".to_owned()));
     }
     Ok(Some(ConnectionConfig {
         name: name(named),
@@ -110,7 +120,11 @@ fn email_trust(named: ElsewhereIssuer<'_>) -> EmailTrust {
     }
     let given = named.provider.claims.as_ref().is_some_and(|claims| claims.email_always_verified);
     let always = given || named.preset().is_some_and(|preset| preset.email_rule == EmailRule::Always);
-    if always { EmailTrust::Always } else { EmailTrust::Verified }
+    match named.provider.preset {
+        _ if always => EmailTrust::Always,
+        Some(IssuerPreset::Entra) => EmailTrust::Entra,
+        _ => EmailTrust::Verified,
+    }
 }
 
 /// What people call it: by its preset, or by its host.

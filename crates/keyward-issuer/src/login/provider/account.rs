@@ -17,10 +17,20 @@ use crate::state::Issuer;
 pub(super) async fn of(issuer: &Issuer, provider: &LoginProvider, person: &Person) -> Result<User, LoginFailed> {
     let known = identities::user_of(&issuer.db, &person.issuer, &person.subject).await?;
     let user = match known {
-        Some(user) => user,
+        Some(user) => listed(issuer, provider, person, user).await?,
         None => first_time(issuer, provider, person).await?,
     };
     if user.disabled_at.is_some() { Err(LoginFailed::Closed(user.email)) } else { Ok(user) }
+}
+
+/// Somebody who has been here before, if the lists still have their address or they were invited.
+async fn listed(issuer: &Issuer, provider: &LoginProvider, person: &Person, user: User) -> Result<User, LoginFailed> {
+    let rules = &provider.accounts;
+    let admitted = !rules.has_lists() || person.email.as_ref().is_some_and(|email| rules.admit(email));
+    if admitted || user.disabled_at.is_some() || invites::has_used(&issuer.db, user.id).await? {
+        return Ok(user);
+    }
+    Err(person.email.as_ref().map_or(LoginFailed::NoVerifiedEmail, |email| LoginFailed::NotInvited(email.to_string())))
 }
 
 async fn first_time(issuer: &Issuer, provider: &LoginProvider, person: &Person) -> Result<User, LoginFailed> {
@@ -35,7 +45,7 @@ async fn first_time(issuer: &Issuer, provider: &LoginProvider, person: &Person) 
             // Whoever has an identity there already is somebody else, with the same address today. An invitation that names
             // the address is the word of whoever runs this server.
             let linkable = rules.link_by_email && !identities::has_one(&issuer.db, user.id, &person.issuer).await?;
-            if invite.is_none() && !linkable {
+            if invite.is_none() && !(linkable && rules.admit(email)) {
                 return Err(LoginFailed::NotLinked(email.to_string()));
             }
             (user, false)

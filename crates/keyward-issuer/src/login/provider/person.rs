@@ -80,6 +80,7 @@ fn complete(claims: &mut IdToken, json: &[u8]) -> Result<(), LoginFailed> {
         return Err(LoginFailed::OtherSubject);
     }
     claims.email = more.email;
+    claims.domain_owner_verified = false;
     claims.email_verified = more.email_verified.is_some_and(|value| value == true || value == "true");
     claims.name = claims.name.take().or(more.name);
     claims.hosted_domain = claims.hosted_domain.take().or(more.hd);
@@ -93,6 +94,7 @@ fn is_believed(trust: EmailTrust, claims: &IdToken, email: &str) -> bool {
             let at_google = email.to_ascii_lowercase().ends_with("@gmail.com") || claims.hosted_domain.is_some();
             claims.email_verified && at_google
         }
+        EmailTrust::Entra => claims.email_verified || claims.domain_owner_verified,
         EmailTrust::Always => true,
     }
 }
@@ -114,6 +116,7 @@ mod tests {
             session_id: None,
             email: Some(email.to_owned()),
             email_verified,
+            domain_owner_verified: false,
             hosted_domain: hosted_domain.map(str::to_owned),
             name: None,
         }
@@ -128,6 +131,17 @@ mod tests {
         assert!(!believed(EmailTrust::Google, "ada@gmail.com", false, None));
         assert!(!believed(EmailTrust::Verified, "ada@example.com", false, Some("example.com")));
         assert!(believed(EmailTrust::Always, "ada@example.com", false, None));
+    }
+
+    #[test]
+    fn the_word_of_entra_is_nothing_elsewhere() {
+        let claims = IdToken { domain_owner_verified: true, ..claims("ada@example.com", false, None) };
+        assert!(is_believed(EmailTrust::Entra, &claims, "ada@example.com"));
+        assert!(!is_believed(EmailTrust::Verified, &claims, "ada@example.com"));
+        assert!(!is_believed(EmailTrust::Google, &claims, "ada@gmail.com"));
+        let mut elsewhere = IdToken { email: None, ..claims };
+        complete(&mut elsewhere, br#"{"sub":"s","email":"eve@example.com"}"#).expect("of the same");
+        assert!(!is_believed(EmailTrust::Entra, &elsewhere, "eve@example.com"), "it was said of another address");
     }
 
     #[test]

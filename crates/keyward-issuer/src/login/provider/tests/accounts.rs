@@ -48,6 +48,39 @@ async fn only_invited_people_have_accounts_unless_the_rules_say_more() {
 }
 
 #[tokio::test]
+async fn lists_are_for_everybody_who_was_not_invited_and_at_each_login() {
+    let rules = AccountRules { allowed_domains: vec!["corp.example".to_owned()], ..super::ground::open() };
+    on_each_database(rules, async |ground| {
+        assert_eq!(
+            status(&ground, "s-eve", "eve@example.com").await,
+            StatusCode::FORBIDDEN,
+            "sign-up is open to the list"
+        );
+        assert_eq!(status(&ground, "s-1", "ann@corp.example").await, StatusCode::SEE_OTHER);
+        assert_eq!(status(&ground, "s-1", "ann@elsewhere.example").await, StatusCode::FORBIDDEN, "she has left");
+        assert_eq!(status(&ground, "s-1", "ann@corp.example").await, StatusCode::SEE_OTHER);
+        ground.invite("guest@example.com", false).await;
+        assert_eq!(status(&ground, "s-2", "guest@example.com").await, StatusCode::SEE_OTHER);
+        assert_eq!(status(&ground, "s-2", "guest@example.com").await, StatusCode::SEE_OTHER, "invited once is enough");
+    })
+    .await;
+    let rules = AccountRules {
+        allowed_domains: vec!["corp.example".to_owned()],
+        link_by_email: true,
+        ..AccountRules::default()
+    };
+    on_each_database(rules, async |ground| {
+        for (email, expected) in
+            [("old@example.com", StatusCode::FORBIDDEN), ("old@corp.example", StatusCode::SEE_OTHER)]
+        {
+            add_account(&ground, email).await;
+            assert_eq!(status(&ground, email, email).await, expected, "{email}");
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn an_identity_keeps_its_account_whatever_its_address_is() {
     on_each_database(super::ground::open(), async |ground| {
         assert_eq!(status(&ground, "s-1", "ada@example.com").await, StatusCode::SEE_OTHER);
