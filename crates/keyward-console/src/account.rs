@@ -10,7 +10,7 @@ use keyward_issuer::page::{Page, Width};
 use keyward_issuer::session::{self, LoggedIn};
 use keyward_issuer::{Issuer, login};
 use keyward_storage::sessions::Session;
-use keyward_vault::upstream::{ConnectedGrant, Connections};
+use keyward_vault::upstream::{ConnectedGrant, Connections, LOGIN};
 use maud::{Markup, html};
 
 use crate::browser;
@@ -27,7 +27,8 @@ pub(crate) async fn show(
     };
     let now = issuer.clock.now();
     let connections = issuer.list_connections(person.user_id).await?;
-    let grants = upstream.of_user(person.user_id).await?;
+    let mut grants = upstream.of_user(person.user_id).await?;
+    grants.retain(|grant| grant.connection != LOGIN);
     let sessions = issuer.list_sessions(person.user_id).await?;
     let body = html! {
         div.head {

@@ -16,7 +16,7 @@ use keyward_issuer::page::{Forms, Page};
 use keyward_issuer::session::{self, LoggedIn};
 use keyward_issuer::{Issuer, login};
 use keyward_vault::upstream::config::{ConnectionConfig, ProviderConfig};
-use keyward_vault::upstream::{ConnectedGrant, Connections, Traveller};
+use keyward_vault::upstream::{ConnectedGrant, Connections, LOGIN, Traveller};
 use maud::{Markup, html};
 
 use crate::when::day;
@@ -119,7 +119,8 @@ fn provider_host(config: &ConnectionConfig) -> String {
 }
 
 fn configured<'c>(connections: &'c Connections, id: &str) -> Option<&'c ConnectionConfig> {
-    connections.config(&id.parse::<ConnectionId>().ok()?)
+    // What a login hangs on is changed by logging in, and by nothing else.
+    connections.config(&id.parse::<ConnectionId>().ok().filter(|id| id.as_str() != LOGIN)?)
 }
 
 fn traveller(person: &LoggedIn) -> Traveller {

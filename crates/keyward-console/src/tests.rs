@@ -8,8 +8,8 @@ use keyward_issuer::testing::{Browser, PASSWORD, Site, on_each_database};
 use keyward_outbound::TlsConnector;
 use keyward_storage::grants::{self, Grant};
 use keyward_storage::upstream_grants;
-use keyward_vault::upstream::Connections;
 use keyward_vault::upstream::config::{ConfiguredClient, ConnectionConfig, ConnectionsConfig, ProviderConfig};
+use keyward_vault::upstream::{Connections, LOGIN};
 
 const ADA: &str = "ada@example.com";
 const EVE: &str = "eve@example.com";
@@ -34,7 +34,7 @@ fn connections(site: &Site) -> Connections {
     };
     let config = ConnectionsConfig {
         public_url: issuer.config.public_url.clone(),
-        connections: vec![connection("hub", "The <Hub>", 9)],
+        connections: vec![connection("hub", "The <Hub>", 9), connection(LOGIN, "Where people log in", 9)],
     };
     let (db, vault, audit) = (issuer.db.clone(), issuer.vault.clone(), issuer.audit.clone());
     Connections::open(config, db, vault, audit, issuer.clock.clone(), issuer.random.clone(), &TlsConnector::system())
@@ -206,6 +206,21 @@ async fn a_providers_words_come_escaped_and_say_what_to_do() {
             assert!(page.body.contains(text) && page.body.contains("Try again"), "{answer}: {}", page.body);
             assert!(!page.body.contains("<script"), "{}", page.body);
         }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_a_login_hangs_on_is_no_connection_to_replace_or_end() {
+    on_each_database(async |site: Site| {
+        let (mut ada, _) = member(&site, ADA).await;
+        let csrf = site.csrf(&ada).await;
+        assert_eq!(ada.get("/connect/login").await.status, StatusCode::NOT_FOUND);
+        assert_eq!(ada.get("/connect/login/callback?code=c&state=s").await.status, StatusCode::NOT_FOUND);
+        for path in ["/connect/login", "/connect/login/end"] {
+            assert_eq!(ada.post(path, &[("csrf", &csrf)]).await.status, StatusCode::NOT_FOUND, "{path}");
+        }
+        assert!(!ada.get("/account").await.body.contains("Where people log in"));
     })
     .await;
 }

@@ -10,6 +10,7 @@ use keyward_storage::StorageError;
 use keyward_storage::Transaction;
 use keyward_storage::sessions::{self, Session};
 use keyward_storage::users::User;
+use keyward_vault::VaultError;
 
 use crate::cookie::Cookie;
 use crate::csrf;
@@ -21,6 +22,9 @@ const TOUCH_EVERY: Duration = Duration::from_secs(60);
 
 /// How much is kept of what a browser calls itself.
 const USER_AGENT_CHARS: usize = 256;
+
+/// How people prove at a provider who they are, among the `auth_methods` of sessions.
+pub(crate) const BY_PROVIDER: &str = "provider";
 
 /// A person who is logged in, as one request shows it.
 #[derive(Clone)]
@@ -48,12 +52,16 @@ impl std::fmt::Debug for LoggedIn {
 }
 
 /// Who sent a request; `None` when nobody is logged in, the session has ended, was idle for too long, or the account is
-/// closed.
+/// closed. Where people log in at a provider, also when the session is from before that, or the login there does not stand
+/// any more.
 pub async fn current(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<LoggedIn>, StorageError> {
     let Some(token) = Cookie::Session.read(&issuer.config, headers) else { return Ok(None) };
     let now = issuer.clock.now();
     let found = sessions::live(&issuer.db, &token.hash(), now, active_since(issuer, now)).await?;
     let Some((session, user)) = found else { return Ok(None) };
+    if issuer.provider.is_some() && (session.auth_methods != BY_PROVIDER || !login_stands(issuer, &user).await?) {
+        return Ok(None);
+    }
     if now.since(session.last_activity) >= TOUCH_EVERY {
         sessions::touch(&issuer.db, session.id, now).await?;
     }
@@ -66,6 +74,18 @@ pub async fn current(issuer: &Issuer, headers: &HeaderMap) -> Result<Option<Logg
         auth_time: session.created_at,
         csrf: csrf::of_session(&token),
     }))
+}
+
+/// Where that cannot be told, the person logs in again.
+async fn login_stands(issuer: &Issuer, user: &User) -> Result<bool, StorageError> {
+    match issuer.login_stands(user.id).await {
+        Ok(stands) => Ok(stands),
+        Err(VaultError::Storage(error)) => Err(error),
+        Err(error) => {
+            tracing::error!(%error, "whether a login still stands cannot be told");
+            Ok(false)
+        }
+    }
 }
 
 /// Sessions that were last used before this moment have ended by idleness.

@@ -115,6 +115,13 @@ pub async fn use_up(
     Ok(changed == 1)
 }
 
+/// Makes every code of a person that is not exchanged yet worth nothing; how many.
+pub async fn end_all(tx: &mut Transaction, user: UserId, now: Timestamp) -> Result<u64, StorageError> {
+    let sql =
+        "UPDATE authorization_codes SET expires_at = $2 WHERE user_id = $1 AND used_at IS NULL AND expires_at > $2";
+    tx.execute(sql, params![user, now]).await
+}
+
 /// Deletes codes that ended before `before`; how many.
 pub async fn delete_expired(db: &Database, before: Timestamp) -> Result<u64, StorageError> {
     db.execute("DELETE FROM authorization_codes WHERE expires_at < $1", params![before]).await

@@ -22,6 +22,12 @@ pub async fn has_one(db: &Database, user: UserId, issuer: &str) -> Result<bool, 
     Ok(db.query_opt(sql, params![user, issuer]).await?.is_some())
 }
 
+/// Whether an account has another identity at an issuer than this one.
+pub async fn has_another(db: &Database, user: UserId, issuer: &str, subject: &str) -> Result<bool, StorageError> {
+    let sql = "SELECT 1 FROM identities WHERE user_id = $1 AND issuer = $2 AND subject <> $3 LIMIT 1";
+    Ok(db.query_opt(sql, params![user, issuer, subject]).await?.is_some())
+}
+
 /// Says whose an identity is; `false` when it is somebody's already.
 pub async fn insert(
     tx: &mut Transaction,

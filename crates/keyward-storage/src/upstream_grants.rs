@@ -122,10 +122,24 @@ pub async fn list(db: &Database) -> Result<Vec<UpstreamGrant>, StorageError> {
     db.query(sql, params![]).await?.iter().map(from_row).collect()
 }
 
-/// The people whose grant for a connection is broken for `reason`.
+/// The people whose grant for a connection is broken for `reason`, and who have a login or a client here that has not ended.
 pub async fn broken(db: &Database, connection: &str, reason: &str) -> Result<Vec<UserId>, StorageError> {
-    let sql = "SELECT user_id FROM upstream_grants WHERE connection = $1 AND state = 'broken' AND reason = $2";
+    let sql = "SELECT u.user_id FROM upstream_grants u WHERE u.connection = $1 AND u.state = 'broken' AND u.reason = $2 \
+               AND (EXISTS (SELECT 1 FROM grants g WHERE g.user_id = u.user_id AND g.ended_at IS NULL) \
+               OR EXISTS (SELECT 1 FROM user_sessions s WHERE s.user_id = u.user_id AND s.ended_at IS NULL))";
     db.query(sql, params![connection, reason]).await?.iter().map(|row| row.get(0)).collect()
+}
+
+/// Whether a person's grant for a connection is broken for `reason`; it stays so until the end of the transaction.
+pub async fn hold_broken(
+    tx: &mut Transaction,
+    connection: &str,
+    owner: UserId,
+    reason: &str,
+) -> Result<bool, StorageError> {
+    let sql = "UPDATE upstream_grants SET reason = reason \
+               WHERE connection = $1 AND user_id = $2 AND state = 'broken' AND reason = $3";
+    Ok(tx.execute(sql, params![connection, owner, reason]).await? == 1)
 }
 
 /// Stores a grant of a person who has none for this connection and whose account is open; whether it was stored.

@@ -8,7 +8,7 @@ use keyward_core::id::ConnectionId;
 use keyward_issuer::page::failure::PageFailure;
 use keyward_issuer::page::input::Fields;
 use keyward_issuer::{Issuer, csrf, login, session};
-use keyward_vault::upstream::Connections;
+use keyward_vault::upstream::{Connections, LOGIN};
 use serde::Deserialize;
 
 use super::problem;
@@ -28,7 +28,9 @@ pub(crate) async fn submit(
     Fields(fields): Fields<EndFields>,
 ) -> Result<Response, PageFailure> {
     let account = issuer.config.path("/account");
-    let Ok(id) = id.parse::<ConnectionId>() else { return Ok(problem::unknown()) };
+    // A person does not take away what tells whether their login still stands.
+    let id = id.parse::<ConnectionId>().ok().filter(|id| id.as_str() != LOGIN);
+    let Some(id) = id else { return Ok(problem::unknown()) };
     let Some(person) = session::current(&issuer, &headers).await? else {
         return Ok(login::redirect(&issuer, &account));
     };

@@ -18,7 +18,7 @@ use super::start::{Traveller, place};
 use super::token_endpoint::{self, TokenError};
 use super::token_response::TokenResponse;
 use super::token_set::TokenSet;
-use super::{Connection, Connections, Inner, schedule};
+use super::{Connection, Connections, Inner, LOGIN, schedule};
 use crate::error::VaultError;
 use crate::seal::{Place, Sealed};
 
@@ -44,7 +44,7 @@ impl Connections {
     /// Takes an answer that came to a connection's redirect URI in the session of `who`.
     pub async fn finish(&self, id: &ConnectionId, who: &Traveller, answer: Answer) -> Result<(), ConnectError> {
         let inner = &*self.0;
-        let connection = inner.connections.get(id).ok_or(ConnectError::Unknown)?;
+        let connection = inner.connections.get(id).filter(|_| id.as_str() != LOGIN).ok_or(ConnectError::Unknown)?;
         let finished = inner.finish(connection, who, answer).await;
         // What was stored has its record in its transaction; what was not has one of its own.
         finished.inspect_err(|error| {

@@ -11,10 +11,12 @@ use keyward_core::clock::Timestamp;
 use keyward_core::id::{ConnectionId, UserId};
 use keyward_core::secret::{PlainToken, Secret};
 use keyward_outbound::{Client, OutboundError};
+use keyward_storage::Transaction;
 use keyward_storage::upstream_grants::{self, UpstreamGrant, UpstreamGrantState};
 use url::Url;
 use zeroize::Zeroizing;
 
+use super::config::ProviderConfig;
 use super::error::{BreakReason, ConnectError};
 use super::finish::{Asked, check_issuer, code_of};
 use super::refresh::NotRefreshed;
@@ -28,6 +30,9 @@ pub const LOGIN: &str = "login";
 
 /// How long the holder of a session waits for the word of the provider whether the login still stands.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// After so long without the provider's word it is asked whether a login still stands, and after as much again without an
+/// answer the person has to log in once more.
+const WORD_IS_GOOD_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What goes along with a browser that leaves.
 #[derive(Debug)]
@@ -94,8 +99,10 @@ pub enum AboutError {
 /// Whether the login of a person still stands, as far as the provider can be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// It does, or nobody says otherwise.
+    /// It does, as far as the provider has said of late.
     Stands,
+    /// Nobody can say: the person has to log in again. Nothing of theirs ends.
+    Lapsed,
     /// The provider has taken it back.
     Ended,
 }
@@ -163,14 +170,21 @@ impl Connections {
         Ok(LoginTokens { response, question, asked_at, http })
     }
 
-    /// Keeps what the provider gave as the grant of the person that it turned out to be.
-    pub async fn keep_login(&self, person: UserId, email: &str, tokens: LoginTokens) -> Result<(), ConnectError> {
+    /// Keeps what the provider gave as the grant of the person that it turned out to be. `same_subject` says that whatever
+    /// they had from this provider before was given to the same identity there.
+    pub async fn keep_login(
+        &self,
+        person: UserId,
+        email: &str,
+        tokens: LoginTokens,
+        same_subject: bool,
+    ) -> Result<(), ConnectError> {
         let inner = &*self.0;
         let connection = self.login()?;
         let provider = connection.provider(&inner.clock).await?;
         let LoginTokens { mut response, question: LoginQuestion { client_id, resource, scope, .. }, asked_at, .. } =
             tokens;
-        if response.refresh_token.is_none() {
+        if response.refresh_token.is_none() && same_subject {
             // Google gives it at the first login only; what it gave then is still good.
             response.refresh_token = inner.earlier_refresh_token(&provider.issuer, &client_id, person).await?;
         }
@@ -178,30 +192,44 @@ impl Connections {
         inner.store(connection, &provider, asked, email, response, asked_at).await
     }
 
-    /// Whether a person's login still stands. A grant whose access token is about to end is refreshed for that: a provider
-    /// where the person's account was closed refuses. One that cannot be reached, or gave no refresh token, says nothing.
+    /// Whether a person's login still stands. A grant whose access token is about to end is refreshed for that, and any
+    /// other once a day: a provider where the person's account was closed refuses. One that cannot be reached says nothing
+    /// for a while. Without a grant that can be asked about, the person has to log in again.
     pub async fn login_standing(&self, person: UserId) -> Result<Standing, VaultError> {
         let inner = &*self.0;
-        let Ok(connection) = self.login() else { return Ok(Standing::Stands) };
-        let Some(row) = upstream_grants::find(&inner.db, LOGIN, person).await? else { return Ok(Standing::Stands) };
+        let Ok(connection) = self.login() else { return Ok(Standing::Lapsed) };
+        let Some(row) = upstream_grants::find(&inner.db, LOGIN, person).await? else { return Ok(Standing::Lapsed) };
         if row.state == UpstreamGrantState::Broken {
             return Ok(standing(BreakReason::from_stored(row.reason.as_deref())));
         }
-        if row.refresh_after.is_none_or(|due| inner.now() < due) {
+        if !is_of(&row, &connection.config.provider) {
+            return Ok(Standing::Lapsed);
+        }
+        let now = inner.now();
+        let old = row.updated_at.plus(WORD_IS_GOOD_FOR);
+        if now < row.refresh_after.map_or(old, |due| due.min(old)) {
             return Ok(Standing::Stands);
         }
         // The refresh goes on by itself when this stops waiting for it.
         let refresh = self.refresh_now(connection.id().clone(), person, row.version);
         match tokio::time::timeout(PATIENCE, refresh).await {
+            Ok(Ok(_)) => Ok(Standing::Stands),
             Ok(Err(NotRefreshed::Broken(reason))) => Ok(standing(reason)),
+            Ok(Err(NotRefreshed::Gone)) => Ok(Standing::Lapsed),
             Ok(Err(NotRefreshed::Vault(error))) => Err(error),
-            Ok(Ok(_) | Err(NotRefreshed::Gone | NotRefreshed::Later(_))) | Err(_) => Ok(Standing::Stands),
+            Ok(Err(NotRefreshed::Later(_))) | Err(_) if now < old.plus(WORD_IS_GOOD_FOR) => Ok(Standing::Stands),
+            Ok(Err(NotRefreshed::Later(_))) | Err(_) => Ok(Standing::Lapsed),
         }
     }
 
-    /// The people whose login the provider has taken back.
+    /// The people whose login the provider has taken back, and who have something here that has not ended.
     pub async fn ended_logins(&self) -> Result<Vec<UserId>, VaultError> {
         Ok(upstream_grants::broken(&self.0.db, LOGIN, BreakReason::Refused.as_str()).await?)
+    }
+
+    /// Whether the provider has taken back a person's login, and nothing changes that before the transaction is done.
+    pub async fn hold_ended_login(&self, tx: &mut Transaction, person: UserId) -> Result<bool, VaultError> {
+        Ok(upstream_grants::hold_broken(tx, LOGIN, person, BreakReason::Refused.as_str()).await?)
     }
 
     /// Where claims about a person are (OpenID Connect Core §5.3).
@@ -282,9 +310,20 @@ impl std::fmt::Debug for LoginTokens {
 }
 
 /// Only the provider's own word ends a login: an answer that was lost, or a client that was registered anew, says nothing
-/// of the person.
+/// of the person. But nobody can be asked about them any more, either.
 fn standing(reason: BreakReason) -> Standing {
-    if reason == BreakReason::Refused { Standing::Ended } else { Standing::Stands }
+    if reason == BreakReason::Refused { Standing::Ended } else { Standing::Lapsed }
+}
+
+/// Whether a grant is of the provider that people log in at now, as far as the configuration says without asking.
+fn is_of(row: &UpstreamGrant, provider: &ProviderConfig) -> bool {
+    match provider {
+        ProviderConfig::Issuer(issuer) | ProviderConfig::Endpoints { issuer: Some(issuer), .. } => {
+            row.issuer == *issuer
+        }
+        ProviderConfig::Endpoints { issuer: None, token_endpoint, .. } => row.issuer == token_endpoint.as_str(),
+        ProviderConfig::Resource { .. } => true,
+    }
 }
 
 /// `prompt=login`, beside what the parameter has.

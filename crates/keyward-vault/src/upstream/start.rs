@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::client::OwnClient;
 use super::error::ConnectError;
 use super::provider::Provider;
-use super::{Connection, Connections, Inner};
+use super::{Connection, Connections, Inner, LOGIN};
 use crate::seal::Place;
 
 /// How long the way there and back may take.
@@ -36,7 +36,7 @@ impl Connections {
     /// Where to send the browser of a person who wants to connect.
     pub async fn start(&self, id: &ConnectionId, who: &Traveller) -> Result<Url, ConnectError> {
         let inner = &*self.0;
-        let connection = inner.connections.get(id).ok_or(ConnectError::Unknown)?;
+        let connection = inner.connections.get(id).filter(|_| id.as_str() != LOGIN).ok_or(ConnectError::Unknown)?;
         let started = inner.start(connection, who).await;
         let (result, detail) = match &started {
             Ok((_, scope)) => (AuditResult::Ok, serde_json::json!({ "scope": scope })),

@@ -16,7 +16,7 @@ use super::problem::LoginFailed;
 use super::{LoginProvider, account};
 use crate::authorize;
 use crate::page::input::Link;
-use crate::session::{self, LoggedIn};
+use crate::session::{self, BY_PROVIDER, LoggedIn};
 use crate::state::Issuer;
 
 /// An authorization response (RFC 6749 §4.1.2, RFC 9207 §2).
@@ -67,7 +67,8 @@ async fn finish(
     let person = person::of(issuer, provider, &tokens, &browser.nonce(&state)).await?;
     let user = account::of(issuer, provider, &person).await?;
     // Before anything is open to them here: what ends a login is seen on this grant.
-    provider.connections.keep_login(user.id, &user.email, tokens).await?;
+    let same_subject = !identities::has_another(&issuer.db, user.id, &person.issuer, &person.subject).await?;
+    provider.connections.keep_login(user.id, &user.email, tokens, same_subject).await?;
     let (cookie, logged_in) = begin(issuer, headers, &user, &person).await?;
     let mut response = match attempt.allowed_request {
         Some(query) => match authorize::go_on(issuer, query, &logged_in).await {
@@ -88,7 +89,7 @@ async fn begin(
 ) -> Result<(HeaderValue, LoggedIn), LoginFailed> {
     let now = issuer.clock.now();
     let mut tx = issuer.db.begin("login").await?;
-    let (cookie, logged_in) = session::begin(issuer, &mut tx, headers, user, "provider").await?;
+    let (cookie, logged_in) = session::begin(issuer, &mut tx, headers, user, BY_PROVIDER).await?;
     let (at, subject, sid) = (&person.issuer, &person.subject, person.session_id.as_deref());
     session_identities::insert(&mut tx, logged_in.session_id, at, subject, sid).await?;
     identities::touch(&mut tx, at, subject, now).await?;

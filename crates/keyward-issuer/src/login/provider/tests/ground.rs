@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,8 @@ pub(super) struct StandIn {
     pub(super) userinfo: Mutex<Value>,
     /// An error that the token endpoint answers with.
     pub(super) refusal: Mutex<Option<&'static str>>,
+    /// Whether it gives refresh tokens.
+    pub(super) lasting: AtomicBool,
     /// The parameters of the requests for tokens.
     pub(super) asked: Mutex<Vec<BTreeMap<String, String>>>,
 }
@@ -58,6 +61,7 @@ impl StandIn {
             claims: Mutex::new(Value::Null),
             userinfo: Mutex::new(Value::Null),
             refusal: Mutex::new(None),
+            lasting: AtomicBool::new(true),
             asked: Mutex::default(),
         });
         let router = Router::new()
@@ -114,10 +118,12 @@ async fn token(
         return (StatusCode::BAD_REQUEST, Json(json!({ "error": error })));
     }
     let id_token = provider.sign("JWT", &provider.claims.lock().expect("claims"));
-    let tokens = json!({
-        "access_token": format!("secret-access-{count}"), "refresh_token": format!("secret-refresh-{count}"),
-        "token_type": "Bearer", "expires_in": 300, "id_token": id_token,
+    let mut tokens = json!({
+        "access_token": format!("secret-access-{count}"), "token_type": "Bearer", "expires_in": 300, "id_token": id_token,
     });
+    if provider.lasting.load(Ordering::Relaxed) {
+        tokens["refresh_token"] = format!("secret-refresh-{count}").into();
+    }
     (StatusCode::OK, Json(tokens))
 }
 

@@ -3,9 +3,14 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use http::header::{COOKIE, HeaderMap, HeaderValue};
+use keyward_storage::users::{self, User};
+use keyward_vault::upstream::LOGIN;
 use serde_json::{Value, json};
 
-use super::ground::{BEGINNING, Ground, json_of, on_each_database, open};
+use super::ground::{BEGINNING, Ground, json_of, on_each_database, open, returned};
+use crate::oauth_testing::authorize_query;
+use crate::session;
 use crate::testing::{Answer, Browser};
 
 /// Ada's browser, and a client of hers with its refresh token.
@@ -106,6 +111,9 @@ async fn a_login_that_cannot_be_refreshed_ends_what_hangs_on_it() {
         assert_eq!((last.status, json_of(&last)["error"].as_str()), (StatusCode::BAD_REQUEST, Some("invalid_grant")));
         assert!(!ground.is_logged_in(&browser).await);
 
+        let connections = &ground.issuer.provider.as_ref().expect("a provider").connections;
+        assert!(connections.ended_logins().await.expect("looked").is_empty(), "nothing of hers is left to end");
+
         // Who may log in there again may do so here.
         *ground.provider.refusal.lock().expect("refusal") = None;
         let mut browser = ground.browser();
@@ -113,6 +121,133 @@ async fn a_login_that_cannot_be_refreshed_ends_what_hangs_on_it() {
         assert!(ground.is_logged_in(&browser).await);
         ground.issuer.end_refused_logins().await.expect("looked");
         assert!(ground.is_logged_in(&browser).await, "the new login is not ended for the old one's sake");
+    })
+    .await;
+}
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+async fn ada(ground: &Ground) -> User {
+    users::by_email(&ground.issuer.db, "ada@example.com").await.expect("asked").expect("an account")
+}
+
+fn error_of(answer: &Answer) -> Option<String> {
+    json_of(answer)["error"].as_str().map(str::to_owned)
+}
+
+#[tokio::test]
+async fn a_code_on_its_way_does_not_outlive_a_logout_there() {
+    on_each_database(open(), async |ground| {
+        let client = ground.client("Probe").await;
+        let mut browser = ground.browser();
+        let asked = ground.allow(&mut browser, &client).await;
+        let back = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+        let mut claims = logout(&ground, "j-1");
+        claims["sub"] = "s-1".into();
+        assert_eq!(tell(&ground, &claims).await.status, StatusCode::OK);
+        assert_eq!(error_of(&ground.exchange(&client, &back).await).as_deref(), Some("invalid_grant"));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_login_that_the_provider_has_taken_back_gives_no_codes() {
+    on_each_database(open(), async |ground| {
+        let (mut browser, client, _) = connected(&ground).await;
+        let query = format!("/authorize?{}", authorize_query(&client, &[]));
+        assert!(returned(&browser.get(&query).await, "code").is_some(), "while it stands");
+        ground.clock.advance(Duration::from_secs(290));
+        *ground.provider.refusal.lock().expect("refusal") = Some("invalid_grant");
+        let answer = browser.get(&query).await;
+        assert!(returned(&answer, "code").is_none(), "{}", answer.header("location"));
+        assert!(!ground.is_logged_in(&browser).await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_login_that_nobody_can_be_asked_about_is_made_again_and_nothing_else_ends() {
+    on_each_database(open(), async |ground| {
+        let (browser, client, refresh) = connected(&ground).await;
+        let connections = &ground.issuer.provider.as_ref().expect("a provider").connections;
+        let id = LOGIN.parse().expect("an id");
+        connections.end(&id, ada(&ground).await.id, None).await.expect("ended").expect("there was one");
+        assert!(!ground.is_logged_in(&browser).await);
+        assert_eq!(error_of(&ground.refresh(&client, &refresh).await).as_deref(), Some("invalid_grant"));
+        let mut browser = ground.browser();
+        ground.log_in(&mut browser, "s-1", "ada@example.com").await;
+        assert!(ground.is_logged_in(&browser).await);
+        assert_eq!(ground.refresh(&client, &refresh).await.status, StatusCode::OK);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_a_refresh_token_a_login_stands_for_a_day() {
+    on_each_database(open(), async |ground| {
+        ground.provider.lasting.store(false, std::sync::atomic::Ordering::Relaxed);
+        let (_, client, refresh) = connected(&ground).await;
+        ground.clock.advance(DAY - Duration::from_secs(60));
+        let refresh = refresh_token(&ground.refresh(&client, &refresh).await);
+        ground.clock.advance(Duration::from_secs(60));
+        assert_eq!(error_of(&ground.refresh(&client, &refresh).await).as_deref(), Some("invalid_grant"));
+        ground.log_in(&mut ground.browser(), "s-1", "ada@example.com").await;
+        assert_eq!(ground.refresh(&client, &refresh).await.status, StatusCode::OK, "for another day");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_waited_for_and_not_for_ever() {
+    on_each_database(open(), async |ground| {
+        let (_, client, refresh) = connected(&ground).await;
+        *ground.provider.refusal.lock().expect("refusal") = Some("server_error");
+        ground.clock.advance(DAY + DAY - Duration::from_secs(60));
+        let refresh = refresh_token(&ground.refresh(&client, &refresh).await);
+        ground.clock.advance(DAY);
+        assert_eq!(error_of(&ground.refresh(&client, &refresh).await).as_deref(), Some("invalid_grant"));
+        *ground.provider.refusal.lock().expect("refusal") = None;
+        // It is not asked more often than after some failures is seemly.
+        ground.clock.advance(Duration::from_secs(60 * 60));
+        assert_eq!(ground.refresh(&client, &refresh).await.status, StatusCode::OK, "it says that the login stands");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_refresh_token_of_one_identity_is_not_kept_for_another() {
+    on_each_database(open(), async |ground| {
+        for (subject, kept) in [("s-1", true), ("s-2", false)] {
+            let (_, client, refresh) = connected(&ground).await;
+            ground.provider.lasting.store(false, std::sync::atomic::Ordering::Relaxed);
+            ground.invite("ada@example.com", false).await;
+            let answer = ground.log_in(&mut ground.browser(), subject, "ada@example.com").await;
+            assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+            ground.provider.asked.lock().expect("asked").clear();
+            ground.clock.advance(Duration::from_secs(290));
+            assert_eq!(ground.refresh(&client, &refresh).await.status, StatusCode::OK);
+            let refreshed = !ground.provider.asked.lock().expect("asked").is_empty();
+            assert_eq!(refreshed, kept, "{subject}");
+            ground.provider.lasting.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_session_from_before_there_was_a_provider_is_none() {
+    on_each_database(open(), async |ground| {
+        ground.log_in(&mut ground.browser(), "s-1", "ada@example.com").await;
+        let user = ada(&ground).await;
+        for (how, is_one) in [("password", false), (session::BY_PROVIDER, true)] {
+            let mut tx = ground.issuer.db.begin("test").await.expect("begun");
+            let cookie = session::start(&ground.issuer, &mut tx, &HeaderMap::new(), &user, how).await.expect("begun");
+            tx.commit().await.expect("committed");
+            let cookie = cookie.to_str().expect("ASCII").split(';').next().expect("a cookie").to_owned();
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::try_from(cookie).expect("a header"))]);
+            let current = session::current(&ground.issuer, &headers).await.expect("database");
+            assert_eq!(current.is_some(), is_one, "{how}");
+        }
     })
     .await;
 }
