@@ -26,6 +26,8 @@ pub struct LoginAttempt {
     pub resource: Option<String>,
     /// What was asked for.
     pub scope: String,
+    /// Whether the person has to prove anew who they are.
+    pub fresh: bool,
     /// A path of ours to go to afterwards.
     pub next: Option<String>,
     /// The query of the authorization request that the person has allowed in this browser.
@@ -39,7 +41,8 @@ pub struct LoginAttempt {
 /// Notes that a browser leaves.
 pub async fn insert(tx: &mut Transaction, state: &TokenHash, attempt: &LoginAttempt) -> Result<(), StorageError> {
     let sql = "INSERT INTO login_attempts (state_hash, browser_hash, issuer, iss_required, client_id, resource, scope, \
-               next, allowed_request, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+               next, allowed_request, created_at, expires_at, fresh) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
     let values = params![
         state.as_bytes(),
         attempt.browser.as_bytes(),
@@ -52,6 +55,7 @@ pub async fn insert(tx: &mut Transaction, state: &TokenHash, attempt: &LoginAtte
         attempt.allowed_request.clone(),
         attempt.created_at,
         attempt.expires_at,
+        attempt.fresh,
     ];
     tx.execute(sql, values).await?;
     let sql = "DELETE FROM login_attempts WHERE browser_hash = $1 AND created_at < (SELECT created_at FROM \
@@ -62,7 +66,7 @@ pub async fn insert(tx: &mut Transaction, state: &TokenHash, attempt: &LoginAtte
 /// Takes the one with this `state`: nobody gets it a second time.
 pub async fn take(db: &Database, state: &TokenHash) -> Result<Option<LoginAttempt>, StorageError> {
     let sql = "DELETE FROM login_attempts WHERE state_hash = $1 RETURNING browser_hash, issuer, iss_required, client_id, \
-               resource, scope, next, allowed_request, created_at, expires_at";
+               resource, scope, next, allowed_request, created_at, expires_at, fresh";
     let Some(row) = db.query_opt(sql, params![state.as_bytes()]).await? else { return Ok(None) };
     let browser: Vec<u8> = row.get(0)?;
     let inconsistent = StorageError::Inconsistent { what: "login_attempts.browser_hash" };
@@ -77,6 +81,7 @@ pub async fn take(db: &Database, state: &TokenHash) -> Result<Option<LoginAttemp
         allowed_request: row.get(7)?,
         created_at: row.get(8)?,
         expires_at: row.get(9)?,
+        fresh: row.get(10)?,
     }))
 }
 

@@ -55,6 +55,12 @@ const MIGRATIONS: &[Migration] = &[
         sqlite: include_str!("../migrations/sqlite/0007_identities.sql"),
         postgres: include_str!("../migrations/postgres/0007_identities.sql"),
     },
+    Migration {
+        version: 8,
+        name: "fresh logins",
+        sqlite: include_str!("../migrations/sqlite/0008_fresh_logins.sql"),
+        postgres: include_str!("../migrations/postgres/0008_fresh_logins.sql"),
+    },
 ];
 
 /// The schema version that this Keyward works with.

@@ -55,6 +55,7 @@ async fn a_state_is_taken_once_and_a_browser_has_few() {
             client_id: "keyward".to_owned(),
             resource: None,
             scope: "openid email".to_owned(),
+            fresh: n == 9,
             next: Some("/account".to_owned()),
             allowed_request: None,
             created_at: NOW.plus(Duration::from_secs(n)),
@@ -70,7 +71,7 @@ async fn a_state_is_taken_once_and_a_browser_has_few() {
         assert!(take(0).await.is_none() && take(1).await.is_none(), "the oldest were forgotten");
         let taken = take(9).await.expect("the newest");
         assert!(taken.browser.equals_in_constant_time(&TokenHash::of(b"browser")));
-        assert_eq!((taken.next.as_deref(), taken.iss_required), (Some("/account"), true));
+        assert_eq!((taken.next.as_deref(), taken.iss_required, taken.fresh), (Some("/account"), true, true));
         assert!(take(9).await.is_none(), "a second time");
         let late = NOW.plus(Duration::from_secs(605));
         assert_eq!(login_attempts::delete_expired(db, late).await.expect("swept"), 3, "2, 3 and 4");

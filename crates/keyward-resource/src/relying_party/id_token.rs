@@ -20,6 +20,8 @@ const LONGEST_SUBJECT: usize = 255;
 pub struct IdToken {
     /// The person, to this provider.
     pub subject: String,
+    /// When they proved who they are, if the provider says.
+    pub auth_time: Option<Timestamp>,
     /// The session there, for logout.
     pub session_id: Option<String>,
     /// An e-mail address, believed or not.
@@ -45,6 +47,7 @@ struct Claims {
     iat: NumericDate,
     nonce: Option<String>,
     at_hash: Option<String>,
+    auth_time: Option<NumericDate>,
     sid: Option<String>,
     email: Option<String>,
     email_verified: Option<Value>,
@@ -87,6 +90,7 @@ impl RelyingParty {
         }
         Ok(IdToken {
             subject: claims.sub,
+            auth_time: claims.auth_time.map(NumericDate::at),
             session_id: claims.sid.filter(|sid| !sid.contains('\0')),
             email: claims.email,
             email_verified: is_yes(claims.email_verified.as_ref()),

@@ -326,7 +326,8 @@ fn is_of(row: &UpstreamGrant, provider: &ProviderConfig) -> bool {
     }
 }
 
-/// `prompt=login`, beside what the parameter has.
+/// `prompt=login`, beside what the parameter has, and `max_age=0`, for which the ID token must say when the person logged in
+/// (OpenID Connect Core §2).
 fn ask_for_login(url: &mut Url) {
     let pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
     let mut prompt = "login".to_owned();
@@ -334,11 +335,13 @@ fn ask_for_login(url: &mut Url) {
     query.clear();
     for (name, value) in &pairs {
         match name.as_str() {
+            "max_age" => {}
             "prompt" => prompt = format!("{value} login"),
             _ => drop(query.append_pair(name, value)),
         }
     }
     query.append_pair("prompt", &prompt);
+    query.append_pair("max_age", "0");
 }
 
 #[cfg(test)]
@@ -352,7 +355,7 @@ mod tests {
             ask_for_login(&mut url);
             url.query().unwrap_or_default().to_owned()
         };
-        assert_eq!(asked("a=1"), "a=1&prompt=login");
-        assert_eq!(asked("prompt=consent&a=1"), "a=1&prompt=consent+login");
+        assert_eq!(asked("a=1"), "a=1&prompt=login&max_age=0");
+        assert_eq!(asked("prompt=consent&max_age=60&a=1"), "a=1&prompt=consent+login&max_age=0");
     }
 }

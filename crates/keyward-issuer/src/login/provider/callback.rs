@@ -65,6 +65,10 @@ async fn finish(
     let answer = Answer { code, state: None, iss, error, error_description };
     let tokens = provider.connections.finish_login(question, answer, &browser.code_verifier(&state)).await?;
     let person = person::of(issuer, provider, &tokens, &browser.nonce(&state)).await?;
+    // A provider that does not say when is believed to have done as it was asked.
+    if attempt.fresh && person.logged_in_by.is_some_and(|by| by < attempt.created_at) {
+        return Err(LoginFailed::NotFresh);
+    }
     let user = account::of(issuer, provider, &person).await?;
     // Before anything is open to them here: what ends a login is seen on this grant.
     let same_subject = !identities::has_another(&issuer.db, user.id, &person.issuer, &person.subject).await?;

@@ -32,6 +32,7 @@ pub(super) async fn person(tokens: &LoginTokens, user: &Url, emails: &Url) -> Re
         subject: user.id.to_string(),
         email,
         name: user.name.as_deref().and_then(tame),
+        logged_in_by: None,
         session_id: None,
     })
 }

@@ -59,6 +59,7 @@ pub(crate) async fn leave(
         client_id: question.client_id,
         resource: question.resource,
         scope: question.scope,
+        fresh: again,
         next,
         allowed_request,
         created_at: now,

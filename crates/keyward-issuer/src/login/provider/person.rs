@@ -1,5 +1,6 @@
 //! Who has logged in, by the provider's word.
 
+use keyward_core::clock::Timestamp;
 use keyward_resource::{IdToken, RelyingParty};
 use keyward_vault::upstream::LoginTokens;
 use serde::Deserialize;
@@ -21,6 +22,8 @@ pub(super) struct Person {
     pub(super) email: Option<EmailAddress>,
     /// What they are called.
     pub(super) name: Option<String>,
+    /// The latest moment at which they can have proved who they are, if the provider says.
+    pub(super) logged_in_by: Option<Timestamp>,
     /// Their session there.
     pub(super) session_id: Option<String>,
 }
@@ -58,6 +61,7 @@ async fn by_id_token(
         email: email.and_then(|email| EmailAddress::parse(email).ok()),
         subject: claims.subject,
         name: claims.name.as_deref().and_then(tame),
+        logged_in_by: claims.auth_time.map(|at| at.plus(party.leeway)),
         session_id: claims.session_id,
     })
 }
@@ -113,6 +117,7 @@ mod tests {
     fn claims(email: &str, email_verified: bool, hosted_domain: Option<&str>) -> IdToken {
         IdToken {
             subject: "s".to_owned(),
+            auth_time: None,
             session_id: None,
             email: Some(email.to_owned()),
             email_verified,

@@ -36,6 +36,8 @@ pub(crate) enum LoginFailed {
     NotInvited(String),
     #[error("{0} has an account already, of another login")]
     NotLinked(String),
+    #[error("they were to log in anew, and had logged in before they were asked")]
+    NotFresh,
     #[error("the account of {0} is closed")]
     Closed(String),
 
@@ -89,6 +91,7 @@ impl LoginFailed {
             | Self::NoVerifiedEmail
             | Self::NotInvited(_)
             | Self::NotLinked(_)
+            | Self::NotFresh
             | Self::Closed(_)
             | Self::Statement(_)
             | Self::OtherSubject
@@ -159,6 +162,15 @@ impl IntoResponse for LoginFailed {
                     format!("The account of {email} here belongs to another login, and an address alone does not prove that it is yours."),
                     "Whoever runs this server can invite the address again; the account is then yours when you log in."
                         .to_owned(),
+                ],
+            ),
+            Self::NotFresh => (
+                StatusCode::FORBIDDEN,
+                "You have to log in anew",
+                vec![
+                    "You were to prove again who you are, and the place where you log in did not ask you. Log out there first."
+                        .to_owned(),
+                    AGAIN.to_owned(),
                 ],
             ),
             Self::Closed(_) => (

@@ -5,7 +5,7 @@ use keyward_storage::audit::AuditFilter;
 use keyward_storage::upstream_grants;
 use serde_json::json;
 
-use super::ground::{json_of, on_each_database, on_each_database_at_github, open, returned};
+use super::ground::{BEGINNING, json_of, on_each_database, on_each_database_at_github, open, returned};
 use crate::oauth_testing::{ISSUER, authorize_query, claims};
 
 #[tokio::test]
@@ -158,6 +158,31 @@ async fn at_github_a_person_is_their_number_and_their_verified_primary_address()
         let mut browser = ground.browser();
         let asked = ground.leave(&mut browser, "%2Faccount").await;
         assert_eq!(browser.get(&ground.answer(&asked)).await.header("location"), "/account");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_login_that_was_to_be_a_fresh_one_is_one() {
+    on_each_database(open(), async |ground| {
+        let mut browser = ground.browser();
+        for (page, seconds_ago, expected) in [
+            ("/login", 100, StatusCode::SEE_OTHER),
+            ("/login?again=1", 100, StatusCode::FORBIDDEN),
+            ("/login?again=1", 0, StatusCode::SEE_OTHER),
+        ] {
+            browser.get(page).await;
+            let left = browser.submit("/login/provider", &[]).await;
+            let asked = ground.asked(&left);
+            let fresh = page.contains("again");
+            assert_eq!(asked.get("max_age").map(String::as_str), fresh.then_some("0"), "{page}");
+            let mut claims = ground.claims(&asked, "s-1", "ada@example.com");
+            claims["auth_time"] = (BEGINNING - seconds_ago).into();
+            *ground.provider.claims.lock().expect("claims") = claims;
+            let back = browser.get(&ground.answer(&asked)).await;
+            assert_eq!(back.status, expected, "{page} {seconds_ago}");
+            browser = ground.browser();
+        }
     })
     .await;
 }
