@@ -31,7 +31,8 @@ pub(crate) struct Broker {
     pub(crate) resource_parameter: Option<String>,
     /// With `broker`: who gets an account by logging in.
     pub(crate) sign_up: Option<SignUp>,
-    /// With `broker`: domains whose verified e-mail addresses get an account by logging in, without an invitation.
+    /// With `broker`: domains whose verified e-mail addresses get an account by logging in, without an invitation. Where this
+    /// or `allowed_emails` is set, whoever was not invited must be on one of them, at each login.
     pub(crate) allowed_domains: Vec<String>,
     /// With `broker`: verified e-mail addresses that get an account by logging in, without an invitation.
     pub(crate) allowed_emails: Vec<String>,
@@ -43,7 +44,7 @@ pub(crate) struct Broker {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum SignUp {
-    /// Everybody at the provider who has a verified e-mail address.
+    /// Everybody at the provider who has a verified e-mail address, which the lists of addresses name if there are any.
     Open,
     /// Whom `keyward user invite` has invited, and whom the lists of addresses name.
     Invited,

@@ -41,6 +41,14 @@ impl Claims {
         let another = self.email.as_ref().is_some_and(|path| path.0.to_text() != "email");
         another && self.email_verified.is_none() && !self.email_always_verified
     }
+
+    /// Whether anything else is set than `email_always_verified`.
+    pub(crate) fn has_more_than_email_always_verified(&self) -> bool {
+        let paths = [&self.scopes, &self.roles, &self.groups].into_iter().any(Option::is_some);
+        let texts = [&self.scope_prefix, &self.role_prefix, &self.group_prefix].into_iter().any(Option::is_some);
+        let names = [&self.required, &self.refused].into_iter().any(Option::is_some);
+        paths || texts || names || self.email.is_some() || self.email_verified.is_some()
+    }
 }
 
 impl TextValue for ClaimPath {

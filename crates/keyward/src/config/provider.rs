@@ -175,4 +175,14 @@ impl Provider {
         ];
         set.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
     }
+
+    /// The keys that are set and are about access tokens, which nobody brings where people only log in at the provider.
+    pub(crate) fn keys_without_effect_for_broker(&self) -> Vec<&'static str> {
+        // Of the claims, one says whose e-mail addresses are believed.
+        let other_claims = self.claims.as_ref().is_some_and(Claims::has_more_than_email_always_verified);
+        let about_access_tokens = ["audience", "require_typ", "session_tokens", "introspection", "accounts"];
+        let mut keys: Vec<_> = self.keys_set().into_iter().filter(|key| about_access_tokens.contains(key)).collect();
+        keys.extend(other_claims.then_some("claims"));
+        keys
+    }
 }

@@ -207,3 +207,23 @@ fn development_tokens_are_off_at_a_public_url_unless_named() {
         assert_eq!(right(text).static_tokens_are_on(), on, "{text}");
     }
 }
+
+#[test]
+fn a_broker_is_told_of_keys_that_are_about_access_tokens() {
+    let broker = format!("{ELSEWHERE}broker = true\nclient_id = 'keyward'\n");
+    right(&format!("{broker}[issuer.claims]\nemail_always_verified = true\n"));
+    for (text, key) in [
+        ("audience = ['x']\n", "audience"),
+        ("require_typ = false\n", "require_typ"),
+        ("accounts = 'email'\n", "accounts"),
+        ("[issuer.claims]\nemail = 'mail'\n", "claims"),
+        ("[issuer.claims]\nrequired = ['scope']\n", "claims"),
+        ("[issuer.introspection]\nclient_id = 'k'\nclient_secret = 'env:S'\n", "introspection"),
+    ] {
+        let told = format!("`{key}` is about access tokens of the provider");
+        assert!(wrong(&format!("{broker}{text}")).contains(&told), "{text}");
+    }
+    let login = "[[connections]]\nid = 'login'\nissuer = 'https://login.example'\n";
+    let told = wrong(&format!("{broker}{login}"));
+    assert_eq!(told, ["`login` is where people log in: call this connection something else"]);
+}

@@ -151,6 +151,10 @@ impl Rules<'_> {
             if section.broker.client_id.is_none() {
                 self.report(&["issuer", "broker"], "`broker` needs `client_id`, as what the provider knows Keyward");
             }
+            for key in section.provider.keys_without_effect_for_broker() {
+                self.report(&["issuer", key], format!("`{key}` is about access tokens of the provider")).advice =
+                    Some("with broker = true none is taken from clients: leave this out".to_owned());
+            }
             if self.config.trusted_issuers.iter().any(|trusted| trusted.kind == IssuerKind::Embedded) {
                 self.report(&["issuer", "broker"], "with `broker` Keyward's own issuer is the primary one already");
             }
