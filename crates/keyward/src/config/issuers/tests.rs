@@ -168,6 +168,8 @@ fn what_stands_for_others_is_no_audience_of_a_server() {
     let client = "keyward is the id of an OAuth client, which ID tokens have in `aud`";
     assert_eq!(wrong(&format!("{ELSEWHERE}{asked}{}", of("keyward"))), [client]);
     assert_eq!(wrong(&format!("{ELSEWHERE}audience = ['keyward']\n{asked}")), [client]);
+    let of_each = format!("{asked}signed_tokens = true\n");
+    right(&format!("[server]\n{ELSEWHERE}audience = ['keyward']\n{of_each}"));
     assert_eq!(
         wrong(&format!(
             "{ELSEWHERE}broker = true\nclient_id = 'app'\n[[trusted_issuers]]\nissuer = 'https://x.example'\naudience = ['app']\n"

@@ -324,6 +324,8 @@ impl Rules<'_> {
 fn client_ids(config: &crate::config::Config) -> BTreeSet<&str> {
     let trusted = config.trusted_issuers.iter().map(|trusted| &trusted.provider);
     let providers = std::iter::once(&config.issuer.provider).chain(trusted);
-    let introspecting = providers.filter_map(|provider| Some(provider.introspection.as_ref()?.client_id.as_str()));
+    // An issuer that is asked about each token knows its ID tokens apart itself.
+    let asked = providers.filter_map(|provider| provider.introspection.as_ref()).filter(|it| !it.signed_tokens);
+    let introspecting = asked.map(|introspection| introspection.client_id.as_str());
     introspecting.chain(config.issuer.broker.client_id.as_deref()).collect()
 }
