@@ -30,13 +30,13 @@ pub(crate) fn show(
     let body = html! {
         h1 { "Log in" }
         p.soft { "to " strong { (config.host()) } }
+        p.small.soft { "You log in at " (provider.name) " itself; this server never sees your password." }
         form method="post" action=(config.path("/login/provider")) {
             input type="hidden" name="csrf" value=(visit.token);
             @if let Some(next) = next { input type="hidden" name="next" value=(next.as_str()); }
             @if again { input type="hidden" name="again" value="1"; }
             button type="submit" data-login-provider { "Continue with " (provider.name) }
         }
-        p.small.soft { "You log in at " (provider.name) " itself; this server never sees your password." }
     };
     // Chromium applies `form-action` to the redirects that follow.
     let page = Page { forms: Forms::LeadAway, host: Some(config.host()), ..Page::new("Log in", body) };
