@@ -8,6 +8,7 @@
 //          scopes    of the resources (default notes:read, notes:write)
 //          access_token_seconds   how long an access token lives (default 3600)
 //          clients   [{ client_id, client_secret }] who may ask about tokens (RFC 7662)
+//          defaults  { resource, scope } of authorization requests that say neither, as those of old clients do
 //          opaque    whether access tokens are no JWTs, so that the resource server has to ask (default false)
 // prints:  {"event": "listening", "issuer": …}
 import { randomBytes } from 'node:crypto';
@@ -58,6 +59,7 @@ export async function listen(options, shape = () => ({})) {
   const registration = configuration?.routes?.registration ?? '/reg';
   server.on('request', async (request, response) => {
     if (answer?.(request, response)) return;
+    if (request.url.startsWith('/auth?')) request.url = withDefaults(request.url, options.defaults);
     if (request.method === 'POST' && request.url === registration) request.body = await withoutScope(request);
     callback(request, response);
   });
@@ -68,6 +70,16 @@ export async function listen(options, shape = () => ({})) {
 async function withoutScope(request) {
   const { scope: _, ...metadata } = JSON.parse(await text(request));
   return metadata;
+}
+
+/** What other providers let their operators set, each under a name of its own. */
+function withDefaults(url, defaults = {}) {
+  const [path, query] = url.split('?');
+  const asked = new URLSearchParams(query);
+  for (const [name, value] of Object.entries(defaults)) {
+    if (!asked.has(name)) asked.set(name, value);
+  }
+  return `${path}?${asked}`;
 }
 
 if (isMain(import.meta.url)) {

@@ -104,7 +104,7 @@ export class Provider {
   takeAnswer() {
     const answer = this.listener.take();
     if (answer === undefined) throw new Error('no answer came back to the redirect URI');
-    if (answer.get('state') !== this.#state) throw new Error('the answer carries another state');
+    if ((answer.get('state') ?? undefined) !== this.#state) throw new Error('the answer carries another state');
     this.emit('answer', { has_code: answer.has('code'), iss: answer.get('iss'), error: answer.get('error') });
     return answer;
   }

@@ -1,5 +1,8 @@
 // `fetch` for an SDK that notes each exchange: what was asked, what came back, and what the token endpoint gave.
 
+// An old SDK takes none and is given this one as the global.
+const { fetch } = globalThis;
+
 export function recordingFetch(emit, record) {
   return async (input, init) => {
     const request = { method: init?.method ?? 'GET', url: String(input?.url ?? input) };

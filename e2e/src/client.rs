@@ -14,6 +14,8 @@ use crate::workspace;
 pub enum Client {
     /// `@modelcontextprotocol/sdk` 1.x.
     TypeScript1,
+    /// `@modelcontextprotocol/sdk` as it was at the revision 2025-03-26, before RFC 9728.
+    TypeScript20250326,
     /// `@modelcontextprotocol/client` 2.x.
     TypeScript2,
     /// The Python package `mcp`.
@@ -43,6 +45,9 @@ impl Client {
         };
         Ok(match self {
             Self::TypeScript1 => command(workspace::node()?, &[&workspace::node_program("ts-sdk-1.mjs")]),
+            Self::TypeScript20250326 => {
+                command(workspace::node()?, &[&workspace::node_program("ts-sdk-2025-03-26.mjs")])
+            }
             Self::TypeScript2 => command(workspace::node()?, &[&workspace::node_program("ts-sdk-2.mjs")]),
             Self::Python => command(workspace::python()?, &[&workspace::e2e().join("python/client.py")]),
             Self::Rmcp => command(workspace::built("rmcp-client")?, &[]),

@@ -8,6 +8,7 @@ mod sdk_python;
 mod sdk_rmcp;
 mod sdk_ts1;
 mod sdk_ts2;
+mod sdk_ts_2025_03_26;
 
 mod conformance_authorization;
 mod conformance_server;
