@@ -1,6 +1,6 @@
 //! Logto.
 
-use super::{Preset, PresetIssuer};
+use super::{DirectUse, Preset, PresetIssuer};
 use crate::jwt::Algorithm;
 
 pub(super) const PRESET: Preset = Preset {
@@ -8,6 +8,7 @@ pub(super) const PRESET: Preset = Preset {
     title: "Logto",
     issuer: PresetIssuer::Like("https://example.logto.app/oidc"),
     algorithms: &[Algorithm::Es384, Algorithm::Rs256],
+    direct: DirectUse::PreparedClients("it registers no clients"),
     steps: &[
         "API resources: one for each server, with its URL as API identifier and the server's scopes as permissions; roles give \
          these to people",

@@ -1,6 +1,6 @@
 //! Zitadel.
 
-use super::{Preset, PresetAudience, PresetIssuer};
+use super::{DirectUse, Preset, PresetAudience, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -12,6 +12,9 @@ pub(super) const PRESET: Preset = Preset {
     named: &[("urn:zitadel:iam:org:project:roles", "role:")],
     // Its ID tokens name the project in `aud`, too.
     form: Some((&[], &["nonce", "auth_time", "amr", "at_hash"])),
+    direct: DirectUse::PreparedClients(
+        "those that register themselves there are in a project of their own, without your roles",
+    ),
     steps: &[
         "Project: switch on Assert Roles on Authentication; its tokens have no scopes, and roles count as scopes `role:NAME`",
         "Applications: one of type User Agent or Native with PKCE for each MCP client, its token type JWT (else they are opaque)",

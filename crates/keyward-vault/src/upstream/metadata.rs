@@ -75,4 +75,35 @@ mod tests {
         assert_eq!(takes(r#"["plain"]"#).err(), Some(InvalidMetadata::NoPkce));
         assert_eq!(takes(r#"["plain","S256"]"#).expect("metadata").s256, Some(true));
     }
+
+    /// The documents as providers serve them, of those that people log in at by way of Keyward.
+    #[test]
+    fn people_can_be_sent_to_providers_as_they_are() {
+        let tenant = "https://login.microsoftonline.com/00000000-0000-0000-0000-000000000000/v2.0";
+        for (issuer, document, s256, logs_out) in [
+            // It takes PKCE, which is always sent, and does not say so.
+            (tenant, include_str!("../../../keyward-resource/src/preset/discovery/entra.json"), None, true),
+            (
+                "https://accounts.google.com",
+                include_str!("../../../keyward-resource/src/preset/discovery/google.json"),
+                Some(true),
+                false,
+            ),
+            (
+                "https://login.example.com/realms/main",
+                include_str!("../../../keyward-resource/src/preset/discovery/keycloak.json"),
+                Some(true),
+                true,
+            ),
+        ] {
+            let read = AuthorizationServerMetadata::parse(document.as_bytes(), issuer, false).expect(issuer);
+            let server = ServerMetadata::try_from(read).expect(issuer);
+            assert_eq!((server.s256, server.end_session_endpoint.is_some()), (s256, logs_out), "{issuer}");
+            assert!(server.userinfo_endpoint.is_some(), "{issuer}");
+            assert!(
+                server.auth_methods.expect(issuer).iter().any(|method| method == "client_secret_basic"),
+                "{issuer}"
+            );
+        }
+    }
 }
