@@ -16,14 +16,14 @@ pub(super) const PRESET: Preset = Preset {
     email_rule: EmailRule::Never,
     // ID tokens have no `azp`.
     form: Some((&["azp"], &["nonce"])),
-    direct: DirectUse::PreparedClients(
-        "it registers no clients and refuses the `resource` parameter that MCP clients send",
-    ),
+    direct: DirectUse::PreparedClients("it registers no clients"),
     steps: &[
         "the issuer is that of your tenant: never `common` or `organizations`, which everybody's tenants sign for",
         "App registrations: one for each server, with requestedAccessTokenVersion 2 in its manifest; its application id is an \
          `audience`",
-        "Expose an API: the server's scopes; clients ask for api://APP/SCOPE, so write scope_prefix = \"api://APP/\" in `claims`",
+        "Expose an API: the server's URL as an Application ID URI (after the version was set), since clients send it as \
+         `resource`, and any other is refused with AADSTS9010010; and the server's scopes, which clients ask for as URL/SCOPE, \
+         so write scope_prefix = \"URL/\" in `claims`; what is asked for with api://APP/ has that prefix",
         "app roles count as scopes `role:NAME`",
     ],
     ..Preset::STANDARD
