@@ -7,7 +7,7 @@ use keyward_outbound::OutboundError;
 #[derive(Debug, thiserror::Error)]
 pub enum DiscoveryError {
     /// Nothing came back.
-    #[error("{url} cannot be fetched: {cause}")]
+    #[error("{url} cannot be fetched: {}", words::with_causes(cause, 400))]
     Fetch {
         /// Where.
         url: String,

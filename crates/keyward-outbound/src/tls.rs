@@ -1,6 +1,7 @@
 //! TLS for outgoing connections: rustls on aws-lc-rs, the system's roots, HTTP/1.1 by ALPN.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use rustls::ClientConfig;
@@ -24,9 +25,49 @@ pub enum TlsError {
     /// A file of roots holds none.
     #[error("there are no certificates in PEM form")]
     NoCertificates,
-    /// The handshake failed: an untrusted certificate, or no TLS at all.
+    /// Whoever signed the host's certificate is not among the roots.
+    #[error("the host's certificate is from an authority that is not trusted here")]
+    UnknownAuthority,
+    /// The certificate has ended.
+    #[error("the host's certificate has expired, by the clock here")]
+    Expired,
+    /// The certificate is yet to begin.
+    #[error("the host's certificate is not valid yet, by the clock here")]
+    NotYetValid,
+    /// The certificate is another host's.
+    #[error("the host's certificate is not for the name \"{asked}\"")]
+    WrongName {
+        /// The name that it should be for.
+        asked: String,
+    },
+    /// What came back is no TLS.
+    #[error("the host does not speak TLS at this port")]
+    NoTls,
+    /// The handshake failed in another way.
     #[error("no trusted TLS connection to the host")]
-    Handshake(#[source] std::io::Error),
+    Handshake(#[source] io::Error),
+}
+
+impl TlsError {
+    /// Of what is common there is a text of our own: rustls counts the seconds since a certificate ended, so that its text is
+    /// another each time, and who logs what is new would log each try.
+    fn of(error: io::Error, asked: &str) -> Self {
+        use rustls::{CertificateError as Certificate, Error, InvalidMessage};
+        let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+        match inner {
+            Some(Error::InvalidCertificate(why)) => match why {
+                Certificate::UnknownIssuer => Self::UnknownAuthority,
+                Certificate::Expired | Certificate::ExpiredContext { .. } => Self::Expired,
+                Certificate::NotValidYet | Certificate::NotValidYetContext { .. } => Self::NotYetValid,
+                Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                    Self::WrongName { asked: asked.to_owned() }
+                }
+                _ => Self::Handshake(error),
+            },
+            Some(Error::InvalidMessage(InvalidMessage::InvalidContentType)) => Self::NoTls,
+            _ => Self::Handshake(error),
+        }
+    }
 }
 
 /// Opens TLS on a connection. Clones share one configuration and its session cache; the system's roots are read when
@@ -69,7 +110,7 @@ impl TlsConnector {
     {
         let name = ServerName::try_from(host).map_err(|_| TlsError::ServerName)?.to_owned();
         let ready = self.ready.get_or_try_init(|| self.load()).await?;
-        ready.connect(name, stream).await.map_err(TlsError::Handshake)
+        ready.connect(name, stream).await.map_err(|error| TlsError::of(error, host))
     }
 
     async fn load(&self) -> Result<tokio_rustls::TlsConnector, TlsError> {

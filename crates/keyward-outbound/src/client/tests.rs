@@ -159,10 +159,43 @@ async fn tls_needs_a_trusted_root_and_the_right_name() {
 
     let (address, _seen) = server(answer, Some(acceptor.clone())).await;
     let fetched = client(Guard::Any, trusting).get(&url(&format!("https://{address}/"))).await;
-    assert!(matches!(fetched, Err(OutboundError::Tls(TlsError::Handshake(_)))), "wrong name: {fetched:?}");
+    assert!(matches!(fetched, Err(OutboundError::Tls(TlsError::WrongName { .. }))), "wrong name: {fetched:?}");
 
     let (address, _seen) = server(answer, Some(acceptor)).await;
     let fetched = client(Guard::Any, TlsConnector::with_roots(Vec::new()));
     let fetched = fetched.get(&url(&format!("https://localhost:{}/", address.port()))).await;
-    assert!(matches!(fetched, Err(OutboundError::Tls(TlsError::Handshake(_)))), "unknown root: {fetched:?}");
+    assert!(matches!(fetched, Err(OutboundError::Tls(TlsError::UnknownAuthority))), "unknown root: {fetched:?}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("its address");
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.expect("the answer");
+        std::future::pending::<()>().await;
+    });
+    let fetched = client(Guard::Any, TlsConnector::with_roots(Vec::new()));
+    let fetched = fetched.get(&url(&format!("https://{address}/"))).await;
+    assert!(matches!(fetched, Err(OutboundError::Tls(TlsError::NoTls))), "no TLS: {fetched:?}");
+}
+
+#[tokio::test]
+async fn a_certificate_out_of_its_time_is_told_in_the_same_words_each_time() {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    for (from, to, told) in [(2000, 2001, "has expired"), (3000, 3001, "is not valid yet")] {
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("parameters");
+        (params.not_before, params.not_after) = (rcgen::date_time_ymd(from, 1, 1), rcgen::date_time_ymd(to, 1, 1));
+        let certificate = params.self_signed(&key).expect("a certificate");
+        let config = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.der().clone()], PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+            .expect("a server configuration");
+        let (address, _seen) = server("", Some(Arc::new(config).into())).await;
+        let trusting = client(Guard::Any, TlsConnector::with_roots(vec![certificate.der().clone()]));
+        let fetched = trusting.get(&url(&format!("https://localhost:{}/", address.port()))).await;
+        let text = fetched.expect_err("out of its time").to_string();
+        assert_eq!(text, format!("the host's certificate {told}, by the clock here"));
+    }
 }

@@ -72,15 +72,6 @@ impl Health {
 
 /// An error and its causes in one line.
 pub(crate) fn reason(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
     // Longer than words usually may be: it holds a URL.
-    words::line(&text, 600).unwrap_or_default()
+    words::with_causes(error, 600)
 }

@@ -13,7 +13,8 @@ async fn a_provider_that_is_down_at_the_start_is_found_when_it_comes() {
     assert_eq!(world.call(&key).await, Err(TokenError::KeysUnavailable));
     let reason = world.reason();
     assert!(
-        reason.contains("/.well-known/") && reason.contains("cannot be fetched: no connection to the host"),
+        reason.contains("/.well-known/")
+            && reason.contains("cannot be fetched: no connection to the host: Connection refused"),
         "{reason}"
     );
     assert_eq!(world.provider.status().usable_keys, 0);
