@@ -96,8 +96,8 @@ impl KeySet {
         Algorithm::ALL.iter().copied().filter(has).collect()
     }
 
-    /// What is odd about it, for people.
-    pub(crate) fn notes(&self) -> Vec<String> {
+    /// What is odd about it, for people, where these algorithms are accepted.
+    pub(crate) fn notes(&self, accepted: &[Algorithm]) -> Vec<String> {
         let mut notes = Vec::new();
         if self.omitted > 0 {
             let all = MAX_KEYS + self.omitted;
@@ -106,6 +106,17 @@ impl KeySet {
         for id in self.ambiguous.iter().take(3) {
             let id = words::tame(id).unwrap_or_default();
             notes.push(format!("several of its keys have the id \"{id}\": tokens that name it are refused"));
+        }
+        let nameless = accepted.iter().filter(|&&algorithm| {
+            let mut fitting = self.keys.iter().filter(|key| key.algorithm() == algorithm);
+            self.count_for(&[algorithm]) > 1 && fitting.any(|key| key.id().is_none())
+        });
+        let nameless: Vec<_> = nameless.map(|algorithm| algorithm.name()).collect();
+        if !nameless.is_empty() {
+            let algorithms = nameless.join(", ");
+            notes.push(format!(
+                "not all of its keys for {algorithms} have an id: nothing is verified with those without"
+            ));
         }
         notes
     }

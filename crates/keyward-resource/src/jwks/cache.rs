@@ -262,7 +262,7 @@ impl Inner {
 
 /// What people should know of a set that is used.
 fn notes(keys: &KeySet, algorithms: &[Algorithm], clock_ahead_seconds: Option<i64>) -> Vec<String> {
-    let mut notes = keys.notes();
+    let mut notes = keys.notes(algorithms);
     if keys.count_for(algorithms) == 0 {
         let names = |list: &[Algorithm]| list.iter().map(|it| it.name()).collect::<Vec<_>>().join(", ");
         let (has, accepted) = (names(&keys.algorithms()), names(algorithms));

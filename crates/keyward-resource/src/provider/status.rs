@@ -14,8 +14,7 @@ pub struct ProviderStatus {
     pub issuer: Arc<str>,
     /// Whether its tokens can be verified.
     pub state: ProviderState,
-    /// What is wrong, in one line that may be logged and shown; also beside [`ProviderState::Ready`] where tokens may be
-    /// refused for it.
+    /// What is wrong, in one line that may be logged and shown.
     pub reason: Option<String>,
     /// How many of its keys can be used, with the algorithms that are accepted from it.
     pub usable_keys: usize,
@@ -40,6 +39,8 @@ pub enum ProviderState {
     Waiting,
     /// They can.
     Ready,
+    /// They can, but for some: its keys are odd, its clock is wrong, or it did not answer when it was asked about one.
+    Impaired,
     /// They can, with keys from before: the last fetch failed.
     Stale,
     /// They cannot.
@@ -47,11 +48,20 @@ pub enum ProviderState {
 }
 
 impl ProviderState {
+    /// All of them, from not yet to not at all.
+    pub const ALL: [Self; 5] = [Self::Waiting, Self::Ready, Self::Impaired, Self::Stale, Self::Failing];
+
+    /// Whether tokens can be verified, be it not all.
+    pub const fn serves(self) -> bool {
+        matches!(self, Self::Ready | Self::Impaired | Self::Stale)
+    }
+
     /// In one word, for metrics and pages.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Ready => "ready",
+            Self::Impaired => "impaired",
             Self::Stale => "stale",
             Self::Failing => "failing",
         }
@@ -86,15 +96,18 @@ pub(super) fn of(inner: &Inner, next_try: Option<Timestamp>) -> ProviderStatus {
     // The keys' fetch says what became of the metadata, where it needs it.
     reasons.dedup();
     let failed = !reasons.is_empty();
+    if let Some(held) = &held {
+        reasons.extend(held.notes.iter().cloned());
+    }
+    let introspection = inner.introspection.as_ref().map(super::Introspection::status);
+    reasons.extend(introspection.as_ref().and_then(|asked| asked.reason.clone()));
     let state = match (serving, failed) {
-        (true, false) => ProviderState::Ready,
+        (true, false) if reasons.is_empty() => ProviderState::Ready,
+        (true, false) => ProviderState::Impaired,
         (true, true) => ProviderState::Stale,
         (false, false) if held.is_none() => ProviderState::Waiting,
         (false, _) => ProviderState::Failing,
     };
-    if let Some(held) = &held {
-        reasons.extend(held.notes.iter().cloned());
-    }
     let counts = [inner.metadata.health.counts(), inner.keys.health().counts()];
     ProviderStatus {
         issuer: Arc::clone(&inner.config.issuer),
@@ -106,6 +119,6 @@ pub(super) fn of(inner: &Inner, next_try: Option<Timestamp>) -> ProviderStatus {
         fetches_ok: counts.iter().map(|(ok, _)| ok).sum(),
         fetches_failed: counts.iter().map(|(_, failed)| failed).sum(),
         clock_ahead_seconds: held.and_then(|held| held.clock_ahead_seconds),
-        introspection: inner.introspection.as_ref().map(super::Introspection::status),
+        introspection,
     }
 }

@@ -44,8 +44,7 @@ async fn ready(State(parts): State<Parts>) -> Response {
 
 fn readiness(issuers: &[ProviderStatus], own_tokens: bool) -> (StatusCode, Value) {
     let told: Vec<Value> = issuers.iter().filter(|it| it.state != ProviderState::Ready).map(told).collect();
-    let serves = |it: &ProviderStatus| matches!(it.state, ProviderState::Ready | ProviderState::Stale);
-    if own_tokens || issuers.is_empty() || issuers.iter().any(serves) {
+    if own_tokens || issuers.is_empty() || issuers.iter().any(|it| it.state.serves()) {
         let body = if told.is_empty() { json!({ "status": "ok" }) } else { json!({ "status": "ok", "issuers": told }) };
         return (StatusCode::OK, body);
     }

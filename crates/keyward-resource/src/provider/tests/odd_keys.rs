@@ -10,7 +10,7 @@ async fn an_id_of_two_keys_names_neither() {
     for key in [&first, &second] {
         assert_eq!(world.call(key).await, Err(TokenError::Key));
     }
-    assert_eq!((world.call(&other).await, world.state()), (Ok(()), ProviderState::Ready));
+    assert_eq!((world.call(&other).await, world.state()), (Ok(()), ProviderState::Impaired));
     let expected = "several of its keys have the id \"twice\": tokens that name it are refused";
     assert_eq!(world.reason(), expected);
 }
@@ -46,6 +46,25 @@ async fn a_key_without_an_id_serves_tokens_without_one() {
     claims["iss"] = host.origin.as_str().into();
     assert!(world.verify(&key.sign(&header, &claims)).await.is_ok());
     assert_eq!(world.call(&key).await, Err(TokenError::Key), "a token that names a key means that one");
+    assert_eq!((world.state(), world.reason()), (ProviderState::Ready, String::new()), "as RFC 7517 has it");
+}
+
+#[tokio::test]
+async fn a_key_without_an_id_beside_others_serves_nobody() {
+    let (host, named, nameless) = (Host::start().await, signer("a"), signer("none"));
+    let mut jwk = nameless.jwk();
+    jwk.as_object_mut().expect("an object").remove("kid");
+    host.issuer(&[named.jwk(), jwk, Signer::new("b", Algorithm::Es256).jwk()]);
+    let world = World::of(&host);
+    assert_eq!((world.call(&named).await, world.state()), (Ok(()), ProviderState::Impaired));
+    let expected = "not all of its keys for EdDSA have an id: nothing is verified with those without";
+    assert_eq!(world.reason(), expected);
+    let mut header = nameless.header();
+    header.as_object_mut().expect("an object").remove("kid");
+    let mut claims = claims();
+    claims["iss"] = host.origin.as_str().into();
+    let token = nameless.sign(&header, &claims);
+    assert_eq!(world.verify(&token).await.map(drop), Err(TokenError::Key), "who knows which it means");
 }
 
 #[tokio::test]
@@ -64,7 +83,7 @@ async fn of_ten_thousand_keys_the_first_serve_and_none_is_denied() {
     assert_eq!(world.call(&first).await, Ok(()));
     assert_eq!(world.call(&last).await, Err(TokenError::KeysUnavailable), "it may be among those left out");
     assert_eq!(world.reason(), "its key set has 10000 keys, of which only the first 1024 are taken");
-    assert_eq!(world.state(), ProviderState::Ready);
+    assert_eq!(world.state(), ProviderState::Impaired);
 }
 
 #[tokio::test]
@@ -101,6 +120,7 @@ async fn a_clock_that_is_minutes_off_is_named() {
     let refused = world.verify(&key.sign(&key.header(), &early)).await.expect_err("its time is to come");
     assert_eq!(refused, TokenError::NotYetValid);
     assert_eq!(refused.description(), "The access token is not valid yet; check the clocks.");
+    assert_eq!(world.state(), ProviderState::Impaired);
     assert_eq!(world.reason(), "its clock is about 4 min ahead of the clock here: set both by NTP");
     assert_eq!(world.provider.status().clock_ahead_seconds, Some(240));
     host.answer("/jwks", "200 OK\r\ndate: Fri, 15 Jan 2027 08:00:00 GMT\r\nage: 700", &body);

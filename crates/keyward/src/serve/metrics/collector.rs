@@ -64,8 +64,7 @@ fn issuers(encoder: &mut DescriptorEncoder, issuers: &[ProviderStatus]) -> Resul
     let help = "Whether tokens of an issuer elsewhere can be verified: 1 for the state it is in";
     let mut state = encoder.encode_descriptor("issuer_state", help, None, MetricType::Gauge)?;
     for issuer in issuers {
-        use ProviderState::{Failing, Ready, Stale, Waiting};
-        for one in [Waiting, Ready, Stale, Failing] {
+        for one in ProviderState::ALL {
             let labels = [("issuer", &*issuer.issuer), ("state", one.as_str())];
             state.encode_family(&labels)?.encode_gauge(&u32::from(one == issuer.state))?;
         }
@@ -83,6 +82,12 @@ fn issuers(encoder: &mut DescriptorEncoder, issuers: &[ProviderStatus]) -> Resul
             let labels = [("issuer", &*issuer.issuer), ("result", result)];
             fetches.encode_family(&labels)?.encode_counter::<NoLabelSet, _, u64>(&count, None)?;
         }
+    }
+    let help = "By how much an issuer's clock is ahead of the clock here, as its last answer said";
+    let mut ahead = encoder.encode_descriptor("issuer_clock_ahead", help, Some(&Unit::Seconds), MetricType::Gauge)?;
+    for issuer in issuers {
+        let Some(seconds) = issuer.clock_ahead_seconds else { continue };
+        ahead.encode_family(&[("issuer", &*issuer.issuer)])?.encode_gauge(&seconds)?;
     }
     let help = "Opaque tokens that an issuer was asked about (RFC 7662), or whose answer was at hand";
     let mut asked = encoder.encode_descriptor("issuer_introspections", help, None, MetricType::Counter)?;

@@ -81,15 +81,18 @@ async fn no_usable_answer_is_our_side_and_not_the_tokens() {
         world.host.answer(INTROSPECT, head, body);
         let refused = world.call("t").await.expect_err(head);
         assert_eq!((refused, refused.status().as_u16()), (TokenError::IntrospectionUnavailable, 503), "{head}");
-        let introspection = world.provider.status().introspection.expect("it is configured");
-        assert_eq!(introspection.reason.as_deref(), Some(reason));
+        let status = world.provider.status();
+        assert_eq!((status.state, status.reason.as_deref()), (ProviderState::Impaired, Some(reason)), "{head}");
+        assert_eq!(status.introspection.expect("it is configured").reason.as_deref(), Some(reason));
         world.seconds_pass(1);
     }
     assert_eq!(world.host.count("/trap"), 0);
     world.says(&good());
     assert!(world.call("t").await.is_ok());
-    let introspection = world.provider.status().introspection.expect("it is configured");
+    let status = world.provider.status();
+    let introspection = status.introspection.expect("it is configured");
     assert_eq!((introspection.answered, introspection.failed, introspection.reason), (1, 8, None));
+    assert_eq!((status.state, status.reason), (ProviderState::Ready, None));
 }
 
 #[tokio::test]
