@@ -80,11 +80,13 @@ enum Seconds {
 
 /// Reads an answer. Some providers send errors with status 200, so the body decides.
 pub(crate) fn parse(status: StatusCode, body: &[u8]) -> Result<TokenResponse, TokenRefused> {
-    let parsed = serde_json::from_slice::<Body>(body);
+    // The derived code would also take a list of the members in their order.
+    let is_object = body.trim_ascii_start().first() == Some(&b'{');
+    let parsed = serde_json::from_slice::<Body>(body).ok().filter(|_| is_object);
     let body = match parsed {
-        Ok(body) => body,
-        Err(_) if !status.is_success() => return Err(TokenRefused::Status(status.as_u16())),
-        Err(_) => return Err(TokenRefused::Malformed("it is no JSON object of the right form")),
+        Some(body) => body,
+        None if !status.is_success() => return Err(TokenRefused::Status(status.as_u16())),
+        None => return Err(TokenRefused::Malformed("it is no JSON object of the right form")),
     };
     // Into types that are wiped, before anything can return.
     let access_token = body.access_token.map(Secret::from_text);
@@ -186,6 +188,7 @@ mod tests {
         for body in [
             "",
             "[]",
+            r#"["a","r","i","Bearer",60,"x",null,null]"#,
             "{}",
             "null",
             r#"{"access_token":""}"#,

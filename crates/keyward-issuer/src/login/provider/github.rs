@@ -8,6 +8,7 @@ use url::Url;
 use super::person::{Person, tame};
 use super::problem::LoginFailed;
 use crate::account::email::EmailAddress;
+use crate::json::object;
 
 /// `GET /user`.
 #[derive(Deserialize)]
@@ -25,10 +26,16 @@ struct Email {
 }
 
 pub(super) async fn person(tokens: &LoginTokens, user: &Url, emails: &Url) -> Result<Person, LoginFailed> {
-    let user: User = serde_json::from_slice(&tokens.about(user).await?).map_err(|_| LoginFailed::AboutMalformed)?;
-    let email = primary(&tokens.about(emails).await?)?;
+    let user = tokens.about(user).await?;
+    read(tokens.issuer(), &user, &tokens.about(emails).await?)
+}
+
+/// Of both answers.
+pub(super) fn read(issuer: &str, user: &[u8], emails: &[u8]) -> Result<Person, LoginFailed> {
+    let user: User = object(user).map_err(|_| LoginFailed::AboutMalformed)?;
+    let email = primary(emails)?;
     Ok(Person {
-        issuer: tokens.issuer().to_owned(),
+        issuer: issuer.to_owned(),
         subject: user.id.to_string(),
         email,
         name: user.name.as_deref().and_then(tame),
@@ -49,6 +56,16 @@ fn primary(json: &[u8]) -> Result<Option<EmailAddress>, LoginFailed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_person_is_their_number() {
+        let of = |user: &str| read("https://github.com", user.as_bytes(), b"[]");
+        let ada = of(r#"{"login":"ada","id":7,"name":"Ada\u0000 "}"#).expect("a person");
+        assert_eq!((ada.subject.as_str(), ada.name.as_deref(), ada.email), ("7", Some("Ada"), None));
+        for other in [r#"{"login":"ada"}"#, r#"{"id":"7"}"#, r#"{"id":-7}"#, r#"{"id":7,"id":8}"#, r#"[7,"Ada"]"#] {
+            assert!(matches!(of(other), Err(LoginFailed::AboutMalformed)), "{other}");
+        }
+    }
 
     #[test]
     fn only_a_verified_primary_address_counts() {

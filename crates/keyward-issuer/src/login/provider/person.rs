@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::problem::LoginFailed;
 use super::{EmailTrust, Identity, LoginProvider, github};
 use crate::account::email::EmailAddress;
+use crate::json::object;
 use crate::state::Issuer;
 
 /// Somebody at the provider.
@@ -77,8 +78,8 @@ struct Userinfo {
 }
 
 /// Many providers give an address there only (OpenID Connect Core §5.4).
-fn complete(claims: &mut IdToken, json: &[u8]) -> Result<(), LoginFailed> {
-    let more: Userinfo = serde_json::from_slice(json).map_err(|_| LoginFailed::AboutMalformed)?;
+pub(super) fn complete(claims: &mut IdToken, json: &[u8]) -> Result<(), LoginFailed> {
+    let more: Userinfo = object(json).map_err(|_| LoginFailed::AboutMalformed)?;
     // The access token may be another's (OpenID Connect Core §5.3.2).
     if more.sub != claims.subject {
         return Err(LoginFailed::OtherSubject);
@@ -157,6 +158,8 @@ mod tests {
         assert_eq!((mine.email.as_deref(), mine.email_verified), (Some("ada@example.com"), true));
         let other = complete(&mut mine, br#"{"sub":"t","email":"eve@example.com","email_verified":true}"#);
         assert!(matches!(other, Err(LoginFailed::OtherSubject)));
-        assert!(matches!(complete(&mut mine, b"eyJhbGciOi.e30.x"), Err(LoginFailed::AboutMalformed)));
+        for other in ["eyJhbGciOi.e30.x", r#"["s","eve@example.com",true,"Eve",null]"#, r#"{"sub":"s","sub":"s"}"#] {
+            assert!(matches!(complete(&mut mine, other.as_bytes()), Err(LoginFailed::AboutMalformed)), "{other}");
+        }
     }
 }
