@@ -134,6 +134,9 @@ fn connection_row(issuer: &Issuer, person: &LoggedIn, connection: &Connection, n
                     @for scope in grant.scope.iter() { code data-scope=(scope) { (scope) } " " }
                 }
                 p.small.soft { "Since " (day(grant.created_at)) " · last used " (ago(grant.last_used_at, now)) }
+                @if let Some(longest) = &connection.outlives {
+                    p.small.soft data-elsewhere { "Elsewhere: may go on there for up to " (longest) " after you disconnect" }
+                }
             }
             form method="post" action=(issuer.config.path("/account/disconnect")) data-grant=(grant.id) {
                 (csrf_field(person))

@@ -7,6 +7,7 @@ use keyward_core::scope::ScopeSet;
 use keyward_storage::grants::Grant;
 use serde::{Deserialize, Serialize};
 
+use crate::scope;
 use crate::signing::SigningError;
 use crate::state::Issuer;
 
@@ -26,8 +27,9 @@ pub(crate) struct AccessTokenClaims {
     pub(crate) jti: String,
     /// The grant it was issued under; when that ends, so does the token.
     pub(crate) grant_id: GrantId,
-    /// For the audit log.
-    pub(crate) email: String,
+    /// For the audit log. What is elsewhere is told the person's e-mail if they have allowed that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) email: Option<String>,
 }
 
 /// Why no access token could be made.
@@ -39,26 +41,27 @@ pub(crate) enum MintError {
     Signing(#[from] SigningError),
 }
 
-/// Makes one under `grant`, for `scope`, which is all of the grant's or less.
+/// Makes one under `grant`, for `scopes`, which is all of the grant's or less.
 pub(crate) fn mint(
     issuer: &Issuer,
     grant: &Grant,
-    scope: &ScopeSet,
+    scopes: &ScopeSet,
     email: &str,
     now: Timestamp,
 ) -> Result<String, MintError> {
+    let tells_email = !issuer.config.is_elsewhere(&grant.resource) || scopes.contains(scope::EMAIL);
     let jti = keyward_core::id::uuid_v7(now, &issuer.random)?;
     let claims = AccessTokenClaims {
         iss: issuer.config.public_url.clone(),
         sub: grant.user_id,
         aud: grant.resource.clone(),
         client_id: grant.client_id.clone(),
-        scope: scope.to_string(),
+        scope: scopes.to_string(),
         iat: now.as_seconds(),
         exp: now.plus(issuer.config.lifetimes.access_token).as_seconds(),
         jti: jti.to_string(),
         grant_id: grant.id,
-        email: email.to_owned(),
+        email: tells_email.then(|| email.to_owned()),
     };
     Ok(issuer.signing.sign(TYP, &claims)?)
 }

@@ -12,7 +12,7 @@ pub(crate) struct About<'a> {
     pub(crate) email: Option<&'a str>,
     /// The client.
     pub(crate) client_id: Option<&'a str>,
-    /// The resource, whose server is named in the record.
+    /// The resource, which is named in the record by its id.
     pub(crate) resource: Option<&'a str>,
 }
 
@@ -30,7 +30,7 @@ impl Issuer {
         about: About<'_>,
         detail: &[(&str, String)],
     ) -> AuditEvent {
-        let server = about.resource.and_then(|resource| self.config.server_of(resource));
+        let server = about.resource.and_then(|resource| self.config.protected_resource(resource));
         let detail: Map<_, _> =
             detail.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect();
         AuditEvent {

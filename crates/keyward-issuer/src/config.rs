@@ -12,8 +12,10 @@ use keyward_core::scope::{Scope, ScopeHierarchy, ScopeSet};
 pub struct IssuerConfig {
     /// The issuer identifier (RFC 8414 §2), to the letter: scheme, host, perhaps a path; no slash at the end.
     pub public_url: String,
-    /// The MCP servers that tokens are issued for.
-    pub servers: Vec<ProtectedServer>,
+    /// The MCP servers here, behind this Keyward.
+    pub servers: Vec<ProtectedResource>,
+    /// What tokens are issued for besides, though it is elsewhere. A client gets one only by naming it.
+    pub resources: Vec<ProtectedResource>,
     /// The server that is meant where a client names none, when there are several.
     pub default_server: Option<ServerId>,
     /// What each scope allows, in the words that the consent page shows.
@@ -34,10 +36,10 @@ pub struct IssuerConfig {
     pub max_body_bytes: usize,
 }
 
-/// One MCP server as the authorization server sees it.
+/// What tokens are issued for, an MCP server or another, as the authorization server sees it.
 #[derive(Clone, Debug)]
-pub struct ProtectedServer {
-    /// Its id in the configuration.
+pub struct ProtectedResource {
+    /// Its id in the configuration, of which servers and resources have no two alike.
     pub id: ServerId,
     /// What people call it.
     pub name: String,
@@ -97,10 +99,11 @@ impl Default for Lifetimes {
 
 impl IssuerConfig {
     /// A configuration with everything at its default.
-    pub fn new(public_url: impl Into<String>, servers: Vec<ProtectedServer>) -> Self {
+    pub fn new(public_url: impl Into<String>, servers: Vec<ProtectedResource>) -> Self {
         Self {
             public_url: public_url.into(),
             servers,
+            resources: Vec::new(),
             default_server: None,
             scope_descriptions: BTreeMap::new(),
             hierarchy: ScopeHierarchy::default(),
@@ -150,9 +153,35 @@ impl IssuerConfig {
         self.public_url.starts_with("https://")
     }
 
-    /// The server whose resource identifier is `resource`, to the letter.
-    pub fn server_of(&self, resource: &str) -> Option<&ProtectedServer> {
-        self.servers.iter().find(|server| server.resource.as_str() == resource)
+    /// All that tokens are issued for; the servers first, so that nothing elsewhere can stand for one of them.
+    pub fn protected_resources(&self) -> impl Iterator<Item = &ProtectedResource> {
+        self.servers.iter().chain(&self.resources)
+    }
+
+    /// The one whose identifier is `resource`, to the letter.
+    pub fn protected_resource(&self, resource: &str) -> Option<&ProtectedResource> {
+        self.protected_resources().find(|protected| protected.resource.as_str() == resource)
+    }
+
+    /// Whether `resource`, an identifier, is that of no server here: whoever takes its tokens knows of them what they say
+    /// themselves, and nothing else.
+    pub fn is_elsewhere(&self, resource: &str) -> bool {
+        self.servers.iter().all(|server| server.resource.as_str() != resource)
+    }
+
+    /// For how long, in words, access tokens for `resource` may go on working after their grant has ended; `None` where
+    /// they end with it.
+    pub fn outlives_its_grant(&self, resource: &str) -> Option<String> {
+        let seconds = self.lifetimes.access_token.as_secs();
+        let (count, unit) = match seconds {
+            0..120 => (seconds, "second"),
+            120..7200 => (seconds.div_ceil(60), "minute"),
+            _ => (seconds.div_ceil(3600), "hour"),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        let taken_elsewhere = self.is_elsewhere(resource)
+            && self.resources.iter().any(|protected| protected.resource.as_str() == resource);
+        taken_elsewhere.then(|| format!("{count} {unit}{plural}"))
     }
 }
 
@@ -167,5 +196,27 @@ mod tests {
         assert_eq!(base("https://h:8/a/b"), "/a/b");
         let config = IssuerConfig::new("https://h:8/a/b", Vec::new());
         assert_eq!((config.host(), config.path("/login").as_str()), ("h:8", "/a/b/login"));
+    }
+
+    #[test]
+    fn what_outlives_its_grant_is_elsewhere() {
+        let resource = |id: &str| ProtectedResource {
+            id: id.parse().expect("id"),
+            name: id.to_owned(),
+            resource: ResourceUri::parse(&format!("https://{id}.example/mcp")).expect("resource"),
+            scopes: ScopeSet::empty(),
+            default_scopes: ScopeSet::empty(),
+        };
+        let mut config = IssuerConfig::new("https://here.example", vec![resource("here")]);
+        config.resources = vec![resource("there"), resource("here")];
+        for (seconds, words) in
+            [(1, "1 second"), (90, "90 seconds"), (150, "3 minutes"), (600, "10 minutes"), (86_400, "24 hours")]
+        {
+            config.lifetimes.access_token = Duration::from_secs(seconds);
+            assert_eq!(config.outlives_its_grant("https://there.example/mcp").as_deref(), Some(words));
+        }
+        for other in ["https://here.example/mcp", "https://nowhere.example/mcp"] {
+            assert_eq!(config.outlives_its_grant(other), None);
+        }
     }
 }

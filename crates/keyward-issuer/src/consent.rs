@@ -99,6 +99,9 @@ pub fn page(issuer: &Issuer, who: Who<'_>, consent: &Consent<'_>) -> Response {
         dl {
             dt { "Server" }
             dd { code { (consent.resource) } }
+            @if let Some(longest) = config.outlives_its_grant(consent.resource.as_str()) {
+                dd.soft data-elsewhere { "It is not behind this site. After you end the connection it may go on there for up to " (longest) "." }
+            }
             @match consent.voucher {
                 Voucher::Host(host) => { dt { "Client of" } dd data-client-host { (host) } }
                 Voucher::PinnedCopyOf(host) => {

@@ -3,8 +3,9 @@
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::HeaderMap;
-use maud::html;
+use maud::{Markup, html};
 
+use crate::config::ProtectedResource;
 use crate::page::Page;
 use crate::page::failure::PageFailure;
 use crate::session;
@@ -15,8 +16,14 @@ pub(crate) async fn show(State(issuer): State<Issuer>, headers: HeaderMap) -> Re
     let person = session::current(&issuer, &headers).await?;
     let config = &issuer.config;
     let body = html! {
-        h1 { "MCP servers on " (config.host()) }
-        @if config.servers.is_empty() {
+        h1 {
+            @match (&config.servers[..], &config.resources[..]) {
+                ([], [_, ..]) => "MCP servers that log you in at ",
+                _ => "MCP servers on ",
+            }
+            (config.host())
+        }
+        @if config.servers.is_empty() && config.resources.is_empty() {
             p.soft { "No server is set up here yet. Whoever runs this one adds them to its configuration." }
         } @else {
             p.soft {
@@ -27,13 +34,11 @@ pub(crate) async fn show(State(issuer): State<Issuer>, headers: HeaderMap) -> Re
                     None => { "It sends you back here to log in." }
                 }
             }
-            ul.plain.rows {
-                @for server in &config.servers {
-                    li data-server=(server.id) {
-                        p { strong { (server.name) } }
-                        span.url.code { (server.resource) }
-                    }
-                }
+            (addresses(&config.servers))
+            @if !config.resources.is_empty() {
+                @if !config.servers.is_empty() { h2 { "Elsewhere" } }
+                p.soft { "These are not on this site, and you log in for them here." }
+                (addresses(&config.resources))
             }
         }
         p.after {
@@ -44,4 +49,19 @@ pub(crate) async fn show(State(issuer): State<Issuer>, headers: HeaderMap) -> Re
         }
     };
     Ok(Page { host: Some(config.host()), ..Page::new("MCP servers", body) }.into_response())
+}
+
+fn addresses(resources: &[ProtectedResource]) -> Markup {
+    html! {
+        @if !resources.is_empty() {
+            ul.plain.rows {
+                @for protected in resources {
+                    li data-server=(protected.id) {
+                        p { strong { (protected.name) } }
+                        span.url.code { (protected.resource) }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -72,7 +72,7 @@ fn authorization_server(config: &IssuerConfig) -> AuthorizationServerMetadata<'_
         code_challenge_methods_supported: ["S256"],
         authorization_response_iss_parameter_supported: true,
         client_id_metadata_document_supported: config.client_metadata_documents,
-        protected_resources: config.servers.iter().map(|server| server.resource.as_str()).collect(),
+        protected_resources: config.protected_resources().map(|protected| protected.resource.as_str()).collect(),
     }
 }
 

@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use url::Url;
 
-use crate::config::{IssuerConfig, ProtectedServer};
+use crate::config::{IssuerConfig, ProtectedResource};
 use crate::csrf;
 use crate::state::Issuer;
 
@@ -56,8 +56,8 @@ pub(crate) struct Answer {
     pub(crate) body: String,
 }
 
-pub(crate) fn server(id: &str, scopes: &str, default_scopes: &str) -> ProtectedServer {
-    ProtectedServer {
+pub(crate) fn server(id: &str, scopes: &str, default_scopes: &str) -> ProtectedResource {
+    ProtectedResource {
         id: id.parse().expect("id"),
         name: id.to_owned(),
         resource: ResourceUri::parse(&format!("{ISSUER}/{id}/mcp")).expect("resource"),
@@ -106,8 +106,13 @@ impl Site {
 
     /// What a second process over the same database serves.
     pub(crate) async fn second_process(&self) -> Router {
+        self.with_configuration(self.issuer.config.clone()).await
+    }
+
+    /// What a process serves that has another configuration over the same database.
+    pub(crate) async fn with_configuration(&self, config: IssuerConfig) -> Router {
         let db = self.fresh.open_again(Clock::Manual(self.clock.clone())).await;
-        start(db, self.issuer.config.clone(), &self.root, &self.clock).await.router()
+        start(db, config, &self.root, &self.clock).await.router()
     }
 
     pub(crate) fn advance(&self, seconds: u64) {

@@ -2,7 +2,7 @@
 
 use keyward_core::scope::{Scope, ScopeSet};
 
-use crate::config::{IssuerConfig, ProtectedServer};
+use crate::config::{IssuerConfig, ProtectedResource};
 
 /// OpenID Connect Core §3.1.2.1: an ID token is wanted.
 pub(crate) const OPENID: &str = "openid";
@@ -11,10 +11,10 @@ pub(crate) const EMAIL: &str = "email";
 /// OpenID Connect Core §11. Refresh tokens are issued with it and without it.
 pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
 
-/// The scopes that mean the same at every server.
+/// The scopes that mean the same at every resource.
 const COMMON: [&str; 3] = [OPENID, EMAIL, OFFLINE_ACCESS];
 
-/// Nothing of what was asked for exists at any server here.
+/// Nothing of what was asked for exists at any resource.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidScope {
     /// Not scope tokens at all.
@@ -25,32 +25,52 @@ pub(crate) enum InvalidScope {
     Unknown { server: String, scopes: ScopeSet },
 }
 
-/// What a request for `asked` gets at `server`: narrowed to what exists there, rather than refused, since several
-/// clients ask for all that they see advertised for all servers; the server's defaults where nothing is left of it.
+/// What a request for `asked` gets at `resource`: narrowed to what exists there, rather than refused, since several
+/// clients ask for all that they see advertised for all servers; the resource's defaults where nothing is left of it.
 pub(crate) fn resolve(
     config: &IssuerConfig,
-    server: &ProtectedServer,
+    resource: &ProtectedResource,
     asked: Option<&str>,
 ) -> Result<ScopeSet, InvalidScope> {
-    let Some(asked) = asked else { return Ok(server.default_scopes.clone()) };
+    narrow(config, resource, asked).map(|scopes| written_out(config, resource, &scopes))
+}
+
+fn narrow(config: &IssuerConfig, resource: &ProtectedResource, asked: Option<&str>) -> Result<ScopeSet, InvalidScope> {
+    let Some(asked) = asked else { return Ok(resource.default_scopes.clone()) };
     let asked: ScopeSet = asked.parse().map_err(|_| InvalidScope::Malformed)?;
     let common: ScopeSet = asked.iter().filter(|scope| COMMON.contains(&scope.as_str())).cloned().collect();
-    let here = asked.intersection(&server.scopes);
+    let here = asked.intersection(&resource.scopes);
     if !here.is_empty() {
         return Ok(here.union(&common));
     }
-    let known_elsewhere = |scope: &Scope| config.servers.iter().any(|other| other.scopes.contains(scope.as_str()));
+    let known_elsewhere =
+        |scope: &Scope| config.protected_resources().any(|other| other.scopes.contains(scope.as_str()));
     if asked.is_empty() || !common.is_empty() || asked.iter().any(known_elsewhere) {
-        return Ok(server.default_scopes.union(&common));
+        return Ok(resource.default_scopes.union(&common));
     }
-    Err(InvalidScope::Unknown { server: server.name.clone(), scopes: server.scopes.clone() })
+    Err(InvalidScope::Unknown { server: resource.name.clone(), scopes: resource.scopes.clone() })
 }
 
-/// Every scope that a request may name, for `scopes_supported` (RFC 8414 §2): that of every server, and
+/// `scopes`, and for a resource elsewhere what they include of its own: nobody there knows which include which.
+pub(crate) fn written_out(config: &IssuerConfig, resource: &ProtectedResource, scopes: &ScopeSet) -> ScopeSet {
+    if config.is_elsewhere(resource.resource.as_str()) {
+        config.hierarchy.expand(scopes).intersection(&resource.scopes).union(scopes)
+    } else {
+        scopes.clone()
+    }
+}
+
+/// What of `granted` can be granted at `resource` still, the configuration being another now perhaps.
+pub(crate) fn still(resource: &ProtectedResource, granted: &ScopeSet) -> ScopeSet {
+    let stands = |scope: &&Scope| resource.scopes.contains(scope.as_str()) || COMMON.contains(&scope.as_str());
+    granted.iter().filter(stands).cloned().collect()
+}
+
+/// Every scope that a request may name, for `scopes_supported` (RFC 8414 §2): that of every resource, and
 /// `offline_access`, which belongs nowhere else.
 pub(crate) fn supported(config: &IssuerConfig) -> ScopeSet {
     let offline: ScopeSet = OFFLINE_ACCESS.parse().unwrap_or_default();
-    config.servers.iter().fold(offline, |all, server| all.union(&server.scopes))
+    config.protected_resources().fold(offline, |all, protected| all.union(&protected.scopes))
 }
 
 #[cfg(test)]
@@ -60,8 +80,8 @@ mod tests {
 
     use super::*;
 
-    fn server(id: &str, scopes: &str, default_scopes: &str) -> ProtectedServer {
-        ProtectedServer {
+    fn server(id: &str, scopes: &str, default_scopes: &str) -> ProtectedResource {
+        ProtectedResource {
             id: id.parse().expect("id"),
             name: id.to_owned(),
             resource: ResourceUri::parse(&format!("https://h/{id}")).expect("resource"),
@@ -84,6 +104,24 @@ mod tests {
         assert!(matches!(resolved(0, Some("typo")), Err(InvalidScope::Unknown { .. })));
         assert_eq!(resolved(0, Some("a\"b")), Err(InvalidScope::Malformed));
         assert_eq!(supported(&config).to_string(), "coda:read coda:write offline_access slack:post");
+    }
+
+    #[test]
+    fn what_a_scope_includes_is_written_out_for_a_resource_elsewhere() {
+        let direct = [("admin", "write"), ("write", "read other")];
+        let direct = direct.map(|(scope, included)| (scope.parse().expect("scope"), included.parse().expect("scopes")));
+        let mut config = IssuerConfig::new("https://h", vec![server("coda", "admin write read", "read")]);
+        config.resources = vec![server("notes", "admin write read", "read")];
+        config.hierarchy = keyward_core::scope::ScopeHierarchy::new(direct.into());
+        let resolved = |server: &ProtectedResource, asked: &str| {
+            resolve(&config, server, Some(asked)).expect("scopes").to_string()
+        };
+        assert_eq!(resolved(&config.servers[0], "admin openid"), "admin openid");
+        assert_eq!(resolved(&config.resources[0], "admin openid"), "admin openid read write");
+        assert_eq!(resolved(&config.resources[0], "read"), "read");
+        let granted = "read gone openid".parse().expect("scopes");
+        assert_eq!(still(&config.resources[0], &granted).to_string(), "openid read");
+        assert_eq!(supported(&config).to_string(), "admin offline_access read write");
     }
 
     proptest! {

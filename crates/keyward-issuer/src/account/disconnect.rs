@@ -23,7 +23,7 @@ impl Issuer {
         consents::delete(&mut tx, grant.user_id, &grant.client_id, &grant.resource).await?;
         tx.notify(Topic::Revocations).await?;
         let event = AuditEvent {
-            service_id: self.config.server_of(&grant.resource).map(|server| server.id.to_string()),
+            service_id: self.config.protected_resource(&grant.resource).map(|server| server.id.to_string()),
             user_email: Some(person.email.clone()),
             client_id: Some(grant.client_id),
             detail: Some(serde_json::json!({ "grant": id, "reason": EndReason::Disconnected.as_str() }).to_string()),

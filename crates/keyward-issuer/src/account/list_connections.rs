@@ -18,8 +18,10 @@ pub struct Connection {
     pub client_name: String,
     /// The host that vouches for the client, where it is known by its metadata document.
     pub client_host: Option<String>,
-    /// What the configuration calls the server; its address where it is no longer configured.
+    /// What the configuration calls the server or resource; its address where it is no longer configured.
     pub server_name: String,
+    /// For how long, in words, its last access token may go on working after it has ended; `None` where that ends with it.
+    pub outlives: Option<String>,
 }
 
 impl Issuer {
@@ -35,8 +37,9 @@ impl Issuer {
                 client_host: host.filter(|_| is_document),
                 server_name: self
                     .config
-                    .server_of(&grant.resource)
+                    .protected_resource(&grant.resource)
                     .map_or_else(|| grant.resource.clone(), |server| server.name.clone()),
+                outlives: self.config.outlives_its_grant(&grant.resource),
                 grant,
             });
         }

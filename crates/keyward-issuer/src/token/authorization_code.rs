@@ -78,10 +78,7 @@ async fn find(issuer: &Issuer, client: &Client, parameters: &Parameters) -> Resu
     if !CodeChallenge::parse(&code.code_challenge).is_some_and(|challenge| challenge.fits(verifier)) {
         return Err(InvalidGrant::Verifier.into());
     }
-    let asked = parameters.resources();
-    if !asked.is_empty() && resource::resolve(&issuer.config, asked)?.resource.as_str() != code.resource {
-        return Err(TokenError::OtherResource(code.resource));
-    }
+    resource::bound(&issuer.config, parameters.resources(), &code.resource)?;
     Ok(BoundCode(code))
 }
 

@@ -27,8 +27,6 @@ pub(crate) enum TokenError {
     InvalidGrant(#[from] InvalidGrant),
     #[error(transparent)]
     InvalidTarget(#[from] InvalidTarget),
-    #[error("these tokens are for {0}; ask for another resource by another authorization")]
-    OtherResource(String),
     #[error("none of these scopes were granted; granted are: {0}")]
     ScopeBeyondGrant(String),
 
@@ -69,7 +67,7 @@ impl IntoResponse for TokenError {
             Self::Duplicate(_) | Self::Missing(_) => "invalid_request",
             Self::UnsupportedGrantType => "unsupported_grant_type",
             Self::InvalidGrant(_) => "invalid_grant",
-            Self::InvalidTarget(_) | Self::OtherResource(_) => "invalid_target",
+            Self::InvalidTarget(_) => "invalid_target",
             Self::ScopeBeyondGrant(_) => "invalid_scope",
             Self::Storage(_) | Self::Vault(_) | Self::Random(_) | Self::Mint(_) | Self::Signing(_) => {
                 tracing::error!(error = &self as &dyn std::error::Error, "the token endpoint failed");

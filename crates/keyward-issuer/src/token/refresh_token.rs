@@ -20,9 +20,10 @@ use super::error::{InvalidGrant, TokenError};
 use super::issue::{Issued, answer, refresh_token_end};
 use crate::audit::About;
 use crate::client::Client;
+use crate::config::{IssuerConfig, ProtectedResource};
 use crate::parameters::Parameters;
-use crate::resource;
 use crate::state::Issuer;
+use crate::{resource, scope};
 
 pub(super) async fn exchange(
     issuer: &Issuer,
@@ -32,11 +33,8 @@ pub(super) async fn exchange(
     let text = parameters.get("refresh_token").ok_or(TokenError::Missing("refresh_token"))?;
     let presented = PlainToken::parse(TokenKind::Refresh, text).ok_or(InvalidGrant::RefreshToken)?.hash();
     let grant = find_grant(issuer, client, &presented).await?;
-    let asked = parameters.resources();
-    if !asked.is_empty() && resource::resolve(&issuer.config, asked)?.resource.as_str() != grant.resource {
-        return Err(TokenError::OtherResource(grant.resource));
-    }
-    let scope = narrow(&grant, parameters.get("scope"))?;
+    let resource = resource::bound(&issuer.config, parameters.resources(), &grant.resource)?;
+    let scope = narrow(&issuer.config, resource, &grant, parameters.get("scope"))?;
     let user = users::by_id(&issuer.db, grant.user_id).await?.ok_or(InvalidGrant::RefreshToken)?;
 
     if !issuer.login_stands(user.id).await? {
@@ -90,12 +88,20 @@ async fn find_grant(issuer: &Issuer, client: &Client, presented: &TokenHash) -> 
 }
 
 /// RFC 6749 §6: a refresh may ask for less than was granted, not for more; what is more is left out.
-fn narrow(grant: &Grant, asked: Option<&str>) -> Result<ScopeSet, TokenError> {
-    let Some(asked) = asked else { return Ok(grant.scope.clone()) };
+fn narrow(
+    config: &IssuerConfig,
+    resource: &ProtectedResource,
+    grant: &Grant,
+    asked: Option<&str>,
+) -> Result<ScopeSet, TokenError> {
+    let granted = scope::still(resource, &grant.scope);
+    let Some(asked) = asked else { return Ok(granted) };
     let beyond = || TokenError::ScopeBeyondGrant(grant.scope.to_string());
     let asked: ScopeSet = asked.parse().map_err(|_| beyond())?;
-    let narrowed = asked.intersection(&grant.scope);
-    if narrowed.is_empty() && !asked.is_empty() && !grant.scope.is_empty() { Err(beyond()) } else { Ok(narrowed) }
+    if asked.intersection(&grant.scope).is_empty() && !asked.is_empty() && !grant.scope.is_empty() {
+        return Err(beyond());
+    }
+    Ok(scope::written_out(config, resource, &asked.intersection(&granted)).intersection(&granted))
 }
 
 enum Outcome {

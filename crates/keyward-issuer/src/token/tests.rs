@@ -1,2 +1,3 @@
 mod authorization_code;
+mod elsewhere;
 mod refresh_token;

@@ -1,13 +1,13 @@
 //! The authorization server's configuration.
 
-use keyward_issuer::config::{IssuerConfig, Lifetimes, ProtectedServer, Registration};
+use keyward_issuer::config::{IssuerConfig, Lifetimes, ProtectedResource, Registration};
 
 use super::layout::Layout;
 use crate::config::{self, Config};
 
 /// From the file's terms to the room's.
 pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<IssuerConfig> {
-    let servers = layout.servers.iter().map(|server| ProtectedServer {
+    let servers = layout.servers.iter().map(|server| ProtectedResource {
         id: server.config.id.0.clone(),
         name: server.config.name.clone().unwrap_or_else(|| server.config.id.0.to_string()),
         resource: server.resource.clone(),
