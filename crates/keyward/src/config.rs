@@ -18,6 +18,7 @@ mod metrics;
 mod mistake;
 mod openbao;
 mod provider;
+mod resources;
 mod rules;
 mod schema;
 mod scopes;
@@ -53,6 +54,7 @@ pub(crate) use metrics::Metrics;
 pub(crate) use mistake::{Mistake, Mistakes};
 pub(crate) use openbao::{OpenBaoAuthKind, OpenBaoServer};
 pub(crate) use provider::{AccountRule, Algorithm, IssuerPreset};
+pub(crate) use resources::ResourceElsewhere;
 pub(crate) use schema::schema;
 pub(crate) use scopes::ScopeMeaning;
 pub(crate) use server::Server;
@@ -92,6 +94,8 @@ pub(crate) struct Config {
     pub(crate) scopes: BTreeMap<String, ScopeMeaning>,
     /// The MCP servers behind Keyward.
     pub(crate) servers: Vec<McpServer>,
+    /// What tokens are issued for besides, though it is not behind this Keyward.
+    pub(crate) resources: Vec<ResourceElsewhere>,
     /// How single tokens are checked and rotated, by name.
     #[schemars(extend("x-keyward-keys" = <keyward_vault::TokenName as TextValue>::FORMAT))]
     pub(crate) tokens: BTreeMap<String, TokenSection>,

@@ -25,7 +25,14 @@ pub(crate) fn run(file: Option<&Path>, command: &Command) -> anyhow::Result<()> 
             for warning in loaded.config.warnings() {
                 output::line(&format!("{name}: warning: {warning}"))?;
             }
-            output::line(&format!("{name}: no mistakes, {} server(s)", loaded.config.servers.len()))?;
+            let elsewhere = match loaded.config.resources.len() {
+                0 => String::new(),
+                count => format!(", {count} resource(s) elsewhere"),
+            };
+            output::line(&format!("{name}: no mistakes, {} server(s){elsewhere}", loaded.config.servers.len()))?;
+            for resource in &loaded.config.resources {
+                told_to(resource, &loaded.config.server.url(None))?;
+            }
             for issuer in loaded.config.issuers() {
                 let config::NamedIssuer::Elsewhere(elsewhere) = issuer else { continue };
                 let Some(preset) = elsewhere.preset() else { continue };
@@ -34,6 +41,22 @@ pub(crate) fn run(file: Option<&Path>, command: &Command) -> anyhow::Result<()> 
             }
         }
         Command::Schema => output::json(&config::schema())?,
+    }
+    Ok(())
+}
+
+/// What whoever runs a resource elsewhere has to know.
+fn told_to(resource: &config::ResourceElsewhere, issuer: &str) -> anyhow::Result<()> {
+    let resource = resource.resource.0.as_str();
+    output::line(&format!("To be set at {resource}:"))?;
+    for step in [
+        format!("take access tokens with iss {issuer}, aud {resource}, typ at+jwt, signed with ES256"),
+        format!(
+            "have the keys from {issuer}/jwks, and {issuer} as the authorization server in its metadata (RFC 9728)"
+        ),
+        format!("if it is a Keyward: kind = \"oidc\" and issuer = \"{issuer}\" in its [issuer]"),
+    ] {
+        output::line(&format!("  - {step}"))?;
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ mod connections;
 mod issuers;
 mod keys;
 mod openbao;
+mod resources;
 mod token_store;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,14 +25,17 @@ pub(crate) fn check(config: &Config, root: &Node, torn: &BTreeSet<String>) -> Ve
     rules.token_store();
     rules.keys();
     rules.issuers();
+    rules.resources();
     rules.hooks();
     rules.connections();
     if !torn.contains("servers") {
         rules.servers_apart();
         rules.default_server();
         rules.default_scopes();
-        rules.scopes_known();
         rules.credentials();
+    }
+    if !torn.contains("servers") && !torn.contains("resources") {
+        rules.scopes_known();
     }
     rules.mistakes
 }
@@ -131,8 +135,14 @@ impl Rules<'_> {
         let Some(default) = &self.config.server.default_server else { return };
         let ids: Vec<&str> = self.config.servers.iter().map(|server| server.id.0.as_str()).collect();
         if !ids.contains(&default.0.as_str()) {
-            let advice = suggest::advice(default.0.as_str(), ids);
-            self.report(&["server", "default_server"], format!("there is no server `{}`", default.0)).advice = advice;
+            let elsewhere = self.config.resources.iter().any(|resource| resource.id == *default);
+            let (message, advice) = if elsewhere {
+                let message = format!("`{}` is a resource elsewhere", default.0);
+                (message, Some("the default is a server here; what is elsewhere clients get by naming it".to_owned()))
+            } else {
+                (format!("there is no server `{}`", default.0), suggest::advice(default.0.as_str(), ids))
+            };
+            self.report(&["server", "default_server"], message).advice = advice;
         }
     }
 
@@ -149,13 +159,19 @@ impl Rules<'_> {
         }
     }
 
-    /// Every scope of `[scopes]` is used by a server or included in one that is, and includes only scopes that exist.
+    /// Every scope of `[scopes]` is used, by a server or a resource elsewhere, or included in one that is, and includes only
+    /// scopes that exist.
     fn scopes_known(&mut self) {
         let of_servers = self.config.servers.iter().flat_map(|server| {
             let defaults = server.default_scopes.iter().flatten();
             server.scopes.iter().chain(server.tool_scopes.values().flatten()).chain(defaults)
         });
-        let used: BTreeSet<&str> = of_servers.map(scope_text).collect();
+        let of_resources = self
+            .config
+            .resources
+            .iter()
+            .flat_map(|resource| resource.scopes.iter().chain(resource.default_scopes.iter().flatten()));
+        let used: BTreeSet<&str> = of_servers.chain(of_resources).map(scope_text).collect();
         let declared: BTreeMap<&str, &Vec<Text<_>>> =
             self.config.scopes.iter().map(|(name, meaning)| (name.as_str(), &meaning.includes)).collect();
         let mut found = Vec::new();

@@ -1,9 +1,11 @@
 //! `[server]`: where Keyward listens and how much it takes.
 
+use std::net::SocketAddr;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::text::{AddressRange, HostName, Listen, Origin, Period, PublicUrl, Size, Text};
+use super::text::{AddressRange, HostName, Listen, Origin, Period, PublicUrl, Size, Text, TextValue};
 use keyward_core::id::ServerId;
 
 /// Where Keyward listens, under which name the world knows it, and how much it takes.
@@ -39,6 +41,20 @@ pub(crate) struct Server {
     pub(crate) worker_threads: Option<u16>,
     /// How long running calls get to finish when Keyward is told to stop.
     pub(crate) shutdown_grace: Text<Period>,
+}
+
+impl Server {
+    /// Where clients reach Keyward; `bound` is the address that is listened on, where that is known already.
+    pub(crate) fn url(&self, bound: Option<SocketAddr>) -> String {
+        match &self.public_url {
+            Some(url) => url.0.to_text(),
+            None => match bound.unwrap_or(self.listen.0) {
+                // As browsers write it: the port that http has anyway is left out.
+                address if address.port() == 80 => format!("http://{address}").trim_end_matches(":80").to_owned(),
+                address => format!("http://{address}"),
+            },
+        }
+    }
 }
 
 impl Default for Server {

@@ -1,6 +1,6 @@
 use super::*;
 
-fn mistakes(text: &str, environment: &[(&str, &str)]) -> String {
+pub(super) fn mistakes(text: &str, environment: &[(&str, &str)]) -> String {
     let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     match parse("keyward.toml", text, environment) {
         Ok(_) => "no mistakes".to_owned(),
@@ -81,7 +81,7 @@ path = "/token/mcp"
     keyward.toml:24:2: unknown key `colour`
       24 | [colour]
          |  ^^^^^^
-        known here: audit, connections, issuer, keys, log, metrics, next_keys, reminders, scopes, server, servers, storage, token_store, tokens, trusted_issuers
+        known here: audit, connections, issuer, keys, log, metrics, next_keys, reminders, resources, scopes, server, servers, storage, token_store, tokens, trusted_issuers
     KEYWARD__LOG__LEVL: unknown key `levl` in `log`
         did you mean `level`?
     KEYWARD__STORAGE__MAX_CONNECTIONS: `max_connections` is a whole number, not a string

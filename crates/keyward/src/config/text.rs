@@ -104,6 +104,7 @@ pub(crate) const FORMS: &[Form] = &[
     form::<UpstreamUrl>(),
     form::<IssuerUrl>(),
     form::<SiteUrl>(),
+    form::<keyward_core::resource::ResourceUri>(),
     form::<StorageUrl>(),
     form::<FolderPath>(),
     form::<OpenBaoPath>(),

@@ -15,6 +15,14 @@ pub(crate) fn config(config: &Config, layout: &Layout) -> anyhow::Result<IssuerC
         default_scopes: server.defaults.clone(),
     });
     let mut issuer = IssuerConfig::new(layout.public_url.clone(), servers.collect());
+    let resources = layout.resources.iter().map(|resource| ProtectedResource {
+        id: resource.config.id.0.clone(),
+        name: resource.config.name.clone().unwrap_or_else(|| resource.config.id.0.to_string()),
+        resource: resource.config.resource.0.clone(),
+        scopes: resource.grantable.clone(),
+        default_scopes: resource.defaults.clone(),
+    });
+    issuer.resources = resources.collect();
     let section = &config.issuer;
     issuer.default_server = config.server.default_server.as_ref().map(|id| id.0.clone());
     for (name, meaning) in &config.scopes {

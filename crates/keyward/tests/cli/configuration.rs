@@ -54,6 +54,23 @@ fn check_tells_every_mistake_with_its_place() {
 }
 
 #[test]
+fn check_says_what_is_to_be_set_at_a_resource_elsewhere() {
+    let desk = Desk::new();
+    desk.write(
+        "resources.toml",
+        "[server]\npublic_url = 'https://login.example.com'\n[[resources]]\nid = 'notes'\nresource = 'https://notes.example.com/mcp'\n",
+    );
+    assert_snapshot!(desk.run("config check --config resources.toml"), @r#"
+    resources.toml: no mistakes, 0 server(s), 1 resource(s) elsewhere
+    To be set at https://notes.example.com/mcp:
+      - take access tokens with iss https://login.example.com, aud https://notes.example.com/mcp, typ at+jwt, signed with ES256
+      - have the keys from https://login.example.com/jwks, and https://login.example.com as the authorization server in its metadata (RFC 9728)
+      - if it is a Keyward: kind = "oidc" and issuer = "https://login.example.com" in its [issuer]
+    (exit 0)
+    "#);
+}
+
+#[test]
 fn check_says_what_is_to_be_set_at_a_provider() {
     let desk = Desk::new();
     desk.write(

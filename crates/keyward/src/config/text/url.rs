@@ -1,5 +1,6 @@
 //! URLs, each with the rules of its use.
 
+use keyward_core::resource::ResourceUri;
 use url::{Host, Url};
 
 use super::TextValue;
@@ -91,6 +92,26 @@ impl TextValue for UpstreamUrl {
     }
 }
 
+impl TextValue for ResourceUri {
+    const FORMAT: &'static str = "keyward-resource";
+    const NOUN: &'static str = "a resource's identifier";
+    const EXAMPLE: &'static str = "https://notes.example.com/mcp";
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let url = secure(text)?;
+        let resource = Self::parse(text).map_err(|_| "is an absolute http or https URL".to_owned())?;
+        // It goes into `aud` as it stands. A host in capitals may be what its owner calls it; spaces around it, or dots in
+        // its path, are not.
+        let bare = url.as_str().strip_suffix('/').filter(|_| url.path() == "/");
+        let canonical = bare.filter(|_| !text.ends_with('/')).unwrap_or(url.as_str());
+        if canonical.eq_ignore_ascii_case(text) { Ok(resource) } else { Err(format!("is spelled {canonical}")) }
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
 fn plain(text: &str) -> Result<Url, String> {
     let url = Url::parse(text).map_err(|_| "is an absolute http or https URL".to_owned())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
@@ -124,6 +145,30 @@ fn secure(text: &str) -> Result<Url, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn resources_are_kept_to_the_letter() {
+        let parse = |text: &str| <ResourceUri as TextValue>::parse(text);
+        for good in ["https://h.example", "https://h.example/", "https://H.example/MCP/", "http://127.0.0.1:1/mcp"] {
+            assert_eq!(parse(good).map(|resource| resource.to_string()).as_deref(), Ok(good));
+        }
+        for bad in [
+            "http://h.example/mcp",
+            "https://h.example:443/mcp",
+            "https://h.example/a/../mcp",
+            "https://h.example/a/%2E%2e/mcp",
+            " https://h.example/mcp",
+            "https://h.example/m\tcp",
+            "https://h.example/mcp?x",
+            "https://h.example/mcp#x",
+            "https://u@h.example/mcp",
+            "https:h.example/mcp",
+            "urn:example:mcp",
+            "/mcp",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn public_urls_are_secure_and_canonical() {
