@@ -69,15 +69,20 @@ pub(crate) fn only_the_provider_is_named(scene: &Scene, issuer: &str) -> Result<
 
 /// Log-in at the provider, list, call, refresh after expiry, step-up after a 403.
 pub(crate) fn whole_way(client: Client, scene: &Scene, issuer: &str) -> Result<Transcript> {
-    way(client, scene, issuer, true)
+    way(&ada(), client, scene, issuer, true)
+}
+
+/// The same by somebody else than [`ada`].
+pub(crate) fn whole_way_of(person: &Person, client: Client, scene: &Scene, issuer: &str) -> Result<Transcript> {
+    way(person, client, scene, issuer, true)
 }
 
 /// The same where the provider gives this client no refresh token: the person must log in again.
 pub(crate) fn way_without_refresh(client: Client, scene: &Scene, issuer: &str) -> Result<Transcript> {
-    way(client, scene, issuer, false)
+    way(&ada(), client, scene, issuer, false)
 }
 
-fn way(client: Client, scene: &Scene, issuer: &str, refreshes: bool) -> Result<Transcript> {
+fn way(person: &Person, client: Client, scene: &Scene, issuer: &str, refreshes: bool) -> Result<Transcript> {
     only_the_provider_is_named(scene, issuer)?;
     let steps = [
         json!({ "do": "login" }),
@@ -88,7 +93,7 @@ fn way(client: Client, scene: &Scene, issuer: &str, refreshes: bool) -> Result<T
         json!({ "do": "call", "tool": "delete_note" }),
         json!({ "do": "call", "tool": "arrived_headers" }),
     ];
-    let mut script = script(&scene.resource(), &ada(), &steps);
+    let mut script = script(&scene.resource(), person, &steps);
     // `@modelcontextprotocol/sdk` 1.x says nothing of it, which is to say that it is a web application.
     script["application_type"] = json!("native");
     let transcript = client.run(&script)?;
