@@ -37,7 +37,7 @@ pub struct AuthorizationCode {
     pub created_at: Timestamp,
     /// When it is worth nothing any more.
     pub expires_at: Timestamp,
-    /// When it was exchanged.
+    /// When it was exchanged, or taken back.
     pub used_at: Option<Timestamp>,
 }
 
@@ -115,10 +115,10 @@ pub async fn use_up(
     Ok(changed == 1)
 }
 
-/// Makes every code of a person that is not exchanged yet worth nothing; how many.
+/// Makes every code of a person that is not exchanged yet worth nothing; how many. Not by its time: whoever exchanges one
+/// at this moment may have looked at the clock before.
 pub async fn end_all(tx: &mut Transaction, user: UserId, now: Timestamp) -> Result<u64, StorageError> {
-    let sql =
-        "UPDATE authorization_codes SET expires_at = $2 WHERE user_id = $1 AND used_at IS NULL AND expires_at > $2";
+    let sql = "UPDATE authorization_codes SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL AND expires_at > $2";
     tx.execute(sql, params![user, now]).await
 }
 

@@ -110,6 +110,12 @@ pub async fn touch(db: &Database, id: SessionId, now: Timestamp) -> Result<(), S
     db.execute(sql, params![id, now]).await.map(|_| ())
 }
 
+/// Whether a session has not been ended; nobody can end it before the transaction is done.
+pub async fn hold(tx: &mut Transaction, id: SessionId) -> Result<bool, StorageError> {
+    let sql = "UPDATE user_sessions SET last_activity = last_activity WHERE id = $1 AND ended_at IS NULL";
+    Ok(tx.execute(sql, params![id]).await? == 1)
+}
+
 /// Ends a session of a person; `false` when it had ended or is not theirs.
 pub async fn end(tx: &mut Transaction, id: SessionId, user: UserId, now: Timestamp) -> Result<bool, StorageError> {
     let sql = "UPDATE user_sessions SET ended_at = $3 WHERE id = $1 AND user_id = $2 AND ended_at IS NULL";

@@ -4,11 +4,12 @@ use axum::response::Response;
 use keyward_core::audit::{Action, AuditResult};
 use keyward_core::secret::{PlainToken, TokenKind};
 use keyward_storage::codes::{self, AuthorizationCode};
-use keyward_storage::{clients, consents};
+use keyward_storage::{clients, consents, sessions};
 
-use super::error::AuthorizeError;
+use super::error::{AuthorizeError, ReturnedError};
 use super::request::AuthorizeRequest;
 use crate::audit::About;
+use crate::login;
 use crate::session::LoggedIn;
 use crate::state::Issuer;
 
@@ -47,6 +48,11 @@ pub(super) async fn issue(
         used_at: None,
     };
     let mut tx = issuer.db.begin("issue_code").await?;
+    // It may have been ended since it was looked at; what ends it ends its codes, too.
+    if !sessions::hold(&mut tx, person.session_id).await? {
+        drop(tx);
+        return request.unless_silent(ReturnedError::LoginRequired, || login::redirect(issuer, &request.here(issuer)));
+    }
     codes::insert(&mut tx, &code).await?;
     clients::mark_used(&mut tx, client_id, now).await?;
     if decided == Decided::Now {

@@ -66,10 +66,11 @@ pub(super) async fn end_all(
     reason: EndReason,
 ) -> Result<Ended, StorageError> {
     let now = issuer.clock.now();
+    // In the order in which one gives the other: a code is issued while its session is held, and exchanged while it is
+    // itself, so whatever is made of either at this moment is there when its turn comes.
     let sessions = sessions::end_all(tx, user, now).await?;
-    let grants = grants::end_all(tx, user, reason, now).await?;
-    // Or one that is on its way to its client would outlive this.
     let codes = codes::end_all(tx, user, now).await?;
+    let grants = grants::end_all(tx, user, reason, now).await?;
     if grants > 0 {
         tx.notify(Topic::Revocations).await?;
     }

@@ -151,7 +151,7 @@ pub(super) struct Ground {
     pub(super) issuer: Issuer,
     pub(super) provider: Arc<StandIn>,
     pub(super) clock: ManualClock,
-    _fresh: Fresh,
+    fresh: Fresh,
 }
 
 /// What a browser was sent to the provider with.
@@ -199,7 +199,11 @@ impl Ground {
             resource: None,
         };
         let issuer = Issuer::start_with(two_servers(), db, vault, audit, clock, random, Some(login));
-        Self { issuer: issuer.await.expect("issuer"), provider, clock: manual, _fresh: fresh }
+        Self { issuer: issuer.await.expect("issuer"), provider, clock: manual, fresh }
+    }
+
+    pub(super) fn is_postgres(&self) -> bool {
+        self.fresh.url.starts_with("postgres")
     }
 
     pub(super) fn browser(&self) -> Browser {

@@ -4,6 +4,11 @@ use std::time::Duration;
 
 use http::StatusCode;
 use http::header::{COOKIE, HeaderMap, HeaderValue};
+use keyward_core::clock::Timestamp;
+use keyward_core::id::GrantId;
+use keyward_core::secret::{PlainToken, TokenKind};
+use keyward_storage::codes::{self, AuthorizationCode};
+use keyward_storage::grants::{self, Grant};
 use keyward_storage::users::{self, User};
 use keyward_vault::upstream::LOGIN;
 use serde_json::{Value, json};
@@ -148,6 +153,86 @@ async fn a_code_on_its_way_does_not_outlive_a_logout_there() {
         assert_eq!(error_of(&ground.exchange(&client, &back).await).as_deref(), Some("invalid_grant"));
     })
     .await;
+}
+
+/// In each place at which the logout can come between a look and what follows from it.
+#[tokio::test]
+async fn a_logout_there_at_the_very_instant_of_a_code_ends_that_too() {
+    on_each_database(open(), async |ground| {
+        let client = ground.client("Probe").await;
+        let query = authorize_query(&client, &[]);
+        let log_out = async |jti: &str| {
+            let mut claims = logout(&ground, jti);
+            claims["sub"] = "s-1".into();
+            assert_eq!(tell(&ground, &claims).await.status, StatusCode::OK);
+        };
+        // The session was looked at, and then it ended.
+        let mut browser = ground.browser();
+        ground.log_in(&mut browser, "s-1", "ada@example.com").await;
+        let person = session::current(&ground.issuer, &browser.cookie_header()).await.expect("database");
+        let person = person.expect("logged in");
+        log_out("j-1").await;
+        let answer = crate::authorize::go_on(&ground.issuer, query.clone(), &person).await.expect("an answer");
+        let location = answer.headers()["location"].to_str().expect("ASCII").to_owned();
+        assert!(location.starts_with("/login?next=%2Fauthorize"), "{location}");
+
+        // The exchange looked at the clock, and then the code ended.
+        let asked = ground.allow(&mut browser, &client).await;
+        let back = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+        ground.clock.advance(Duration::from_secs(2));
+        log_out("j-2").await;
+        ground.clock.set(Timestamp::from_seconds(BEGINNING + 1));
+        assert_eq!(error_of(&ground.exchange(&client, &back).await).as_deref(), Some("invalid_grant"));
+
+        // The code is being exchanged, and nobody else sees the grant yet.
+        let asked = ground.allow(&mut browser, &client).await;
+        let back = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+        let code = returned(&back, "code").and_then(|code| PlainToken::parse(TokenKind::Code, &code)).expect("a code");
+        let code = codes::find(&ground.issuer.db, &code.hash()).await.expect("asked").expect("a code");
+        let grant = grant_of(&ground, &code);
+        let mut tx = ground.issuer.db.begin("test").await.expect("begun");
+        grants::insert(&mut tx, &grant).await.expect("inserted");
+        assert!(codes::use_up(&mut tx, &code.hash, grant.id, grant.created_at).await.expect("used"));
+        let told = log_out("j-3");
+        let exchanged = async {
+            until_somebody_waits(&ground).await;
+            tx.commit().await.expect("committed");
+        };
+        tokio::join!(told, exchanged);
+        let ended = ground.issuer.ended_grants().await.expect("asked");
+        assert!(ended.contains(&grant.id), "it outlived the logout");
+    })
+    .await;
+}
+
+fn grant_of(ground: &Ground, code: &AuthorizationCode) -> Grant {
+    Grant {
+        id: GrantId::new(code.created_at, &ground.issuer.random).expect("chance"),
+        user_id: code.user_id,
+        client_id: code.client_id.clone(),
+        resource: code.resource.clone(),
+        scope: code.scope.clone(),
+        created_at: code.created_at,
+        last_used_at: code.created_at,
+        ended_at: None,
+        end_reason: None,
+    }
+}
+
+/// Until a transaction waits for a row of another. SQLite has one transaction at a time, so there the wait is for the
+/// first to be over, and it does not matter how long that is.
+async fn until_somebody_waits(ground: &Ground) {
+    if !ground.is_postgres() {
+        return;
+    }
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    loop {
+        let row = ground.issuer.db.query_opt(sql, &[]).await.expect("asked").expect("a row");
+        if row.get::<i64>(0).expect("a number") > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[tokio::test]
