@@ -55,6 +55,13 @@ pub enum ProviderConfig {
     },
     /// Its metadata says (RFC 8414).
     Issuer(String),
+    /// Its metadata says, and is where the operator says.
+    IssuerAt {
+        /// Its issuer identifier, which the metadata must name.
+        issuer: String,
+        /// Where the metadata is.
+        metadata_url: Url,
+    },
     /// The metadata of a protected resource names it (RFC 9728), as MCP's authorization specification has it.
     Resource {
         /// The resource.

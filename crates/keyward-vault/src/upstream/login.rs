@@ -318,9 +318,9 @@ fn standing(reason: BreakReason) -> Standing {
 /// Whether a grant is of the provider that people log in at now, as far as the configuration says without asking.
 fn is_of(row: &UpstreamGrant, provider: &ProviderConfig) -> bool {
     match provider {
-        ProviderConfig::Issuer(issuer) | ProviderConfig::Endpoints { issuer: Some(issuer), .. } => {
-            row.issuer == *issuer
-        }
+        ProviderConfig::Issuer(issuer)
+        | ProviderConfig::IssuerAt { issuer, .. }
+        | ProviderConfig::Endpoints { issuer: Some(issuer), .. } => row.issuer == *issuer,
         ProviderConfig::Endpoints { issuer: None, token_endpoint, .. } => row.issuer == token_endpoint.as_str(),
         ProviderConfig::Resource { .. } => true,
     }

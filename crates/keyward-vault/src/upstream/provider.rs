@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use http::{Method, StatusCode};
 use keyward_discovery::{
-    DiscoveryError, InvalidMetadata, ResourceMetadata, challenge, discover, endpoint, first_document,
-    resource_documents,
+    AuthorizationServerMetadata, DiscoveryError, InvalidMetadata, ResourceMetadata, challenge, discover, discover_at,
+    endpoint, first_document, resource_documents,
 };
 use keyward_outbound::OutboundError;
 use url::Url;
@@ -61,6 +61,10 @@ impl Connection {
             }
             ProviderConfig::Issuer(issuer) => {
                 let server = self.server_metadata(issuer).await?;
+                Ok(Provider::of(issuer.clone(), server))
+            }
+            ProviderConfig::IssuerAt { issuer, metadata_url } => {
+                let server = usable(issuer, discover_at(&self.http, issuer, metadata_url).await?)?;
                 Ok(Provider::of(issuer.clone(), server))
             }
             ProviderConfig::Resource { resource, issuer } => {
@@ -131,9 +135,12 @@ impl Connection {
     }
 
     async fn server_metadata(&self, issuer: &str) -> Result<ServerMetadata, DiscoveryError> {
-        let metadata = discover(&self.http, issuer).await?;
-        metadata.try_into().map_err(|cause| DiscoveryError::Invalid { url: issuer.to_owned(), cause })
+        usable(issuer, discover(&self.http, issuer).await?)
     }
+}
+
+fn usable(issuer: &str, metadata: AuthorizationServerMetadata) -> Result<ServerMetadata, DiscoveryError> {
+    metadata.try_into().map_err(|cause| DiscoveryError::Invalid { url: issuer.to_owned(), cause })
 }
 
 impl Provider {

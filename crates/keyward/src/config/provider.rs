@@ -185,4 +185,11 @@ impl Provider {
         keys.extend(other_claims.then_some("claims"));
         keys
     }
+
+    /// The keys that are set and say where metadata and keys are, and how they are used: people who log in at GitHub come
+    /// without either.
+    pub(crate) fn keys_without_effect_for_github(&self) -> Vec<&'static str> {
+        let about_metadata = ["issuer", "metadata_url", "jwks_uri", "algorithms", "keys_usable_for"];
+        self.keys_set().into_iter().filter(|key| about_metadata.contains(key)).collect()
+    }
 }

@@ -14,7 +14,7 @@ use url::Url;
 use super::connections::{NamedClient, github, used_by};
 use super::issuers;
 use super::layout::Layout;
-use crate::config::{self, ElsewhereIssuer, IssuerPreset, Loaded};
+use crate::config::{self, ElsewhereIssuer, IssuerPreset, Loaded, TextValue};
 
 /// How far the clocks of a provider may differ from ours.
 const LEEWAY: Duration = Duration::from_secs(60);
@@ -57,13 +57,21 @@ pub(crate) fn connection(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Opt
     Ok(Some(ConnectionConfig {
         name: name(named),
         used_by: used_by(layout, &id),
-        provider: if is_github { github()? } else { upstream::ProviderConfig::Issuer(named.issuer()) },
+        provider: if is_github { github()? } else { place(named)? },
         client: Some(client.read(loaded)?),
         scopes,
         parameters,
         allow_private_addresses: named.provider.allow_private_addresses,
         id,
     }))
+}
+
+/// Where its endpoints are named.
+fn place(named: ElsewhereIssuer<'_>) -> anyhow::Result<upstream::ProviderConfig> {
+    let issuer = named.issuer();
+    let Some(given) = &named.provider.metadata_url else { return Ok(upstream::ProviderConfig::Issuer(issuer)) };
+    let metadata_url = Url::parse(&given.0.to_text()).context("metadata_url of [issuer]")?;
+    Ok(upstream::ProviderConfig::IssuerAt { issuer, metadata_url })
 }
 
 /// The same as the authorization server sees it.

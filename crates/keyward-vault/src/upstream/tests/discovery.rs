@@ -89,3 +89,29 @@ async fn what_is_known_of_a_provider_serves_on_while_its_metadata_cannot_be_had(
         assert_eq!(site.carried(ADA).await.expect("refreshed"), "Bearer access-5");
     }
 }
+
+#[tokio::test]
+async fn metadata_is_read_where_the_operator_says_and_is_of_whom_they_say() {
+    for site in sites().await {
+        let place = StandIn::start().await;
+        let metadata_url = Url::parse(&format!("{}/.well-known/elsewhere", place.url)).expect("a URL");
+        let issuer = site.provider.url.clone();
+        let provider = ProviderConfig::IssuerAt { issuer: issuer.clone(), metadata_url: metadata_url.clone() };
+        let config = ConnectionConfig { provider, ..config(&site.provider) };
+        let connections = connections(&site.ground, config, site.ground.db.clone()).await;
+        place.says(&serde_json::json!({
+            "issuer": place.url,
+            "authorization_endpoint": format!("{issuer}/a"), "token_endpoint": format!("{issuer}/token"),
+        }));
+        let refused = connections.start(&id(), &ada()).await.expect_err("another issuer's").to_string();
+        assert!(refused.contains(metadata_url.as_str()) && refused.contains("it is that of"), "{refused}");
+        place.says(&serde_json::json!({
+            "issuer": issuer,
+            "authorization_endpoint": format!("{issuer}/a"), "token_endpoint": format!("{issuer}/token"),
+        }));
+        site.ground.clock.advance(Duration::from_secs(5));
+        let url = connections.start(&id(), &ada()).await.expect("found");
+        assert!(url.as_str().starts_with(&format!("{issuer}/a?")), "{url}");
+        assert_eq!(site.provider.looked_for(), 0, "at the usual place nobody asks");
+    }
+}

@@ -41,6 +41,8 @@ pub(super) struct StandIn {
     /// Whom the metadata of the resource at `/mcp` names.
     names: Arc<Mutex<Vec<String>>>,
     hides: Arc<AtomicBool>,
+    /// The document at a place of its own.
+    says: Arc<Mutex<String>>,
 }
 
 impl StandIn {
@@ -53,6 +55,7 @@ impl StandIn {
             seen: Arc::default(),
             script: Arc::default(),
             hides: Arc::default(),
+            says: Arc::default(),
         };
         let server = this.clone();
         tokio::spawn(async move {
@@ -77,6 +80,11 @@ impl StandIn {
     /// Whether its metadata cannot be had from here on.
     pub(super) fn hides(&self, hides: bool) {
         self.hides.store(hides, Ordering::Relaxed);
+    }
+
+    /// Answers this at `/.well-known/elsewhere` from here on.
+    pub(super) fn says(&self, document: &serde_json::Value) {
+        *self.says.lock().expect("says") = document.to_string();
     }
 
     /// The requests of one path so far.
@@ -139,6 +147,9 @@ impl StandIn {
                 200,
                 serde_json::json!({ "resource": resource, "authorization_servers": names }).to_string(),
             );
+        }
+        if request.line.contains("/.well-known/elsewhere ") {
+            return Reply::Json(200, self.says.lock().expect("says").clone());
         }
         if request.line.contains(" /register ") {
             return Reply::Json(201, r#"{"client_id":"registered","client_secret":"its secret"}"#.to_owned());

@@ -229,3 +229,19 @@ fn a_broker_is_told_of_keys_that_are_about_access_tokens() {
     let told = wrong(&format!("{broker}{login}"));
     assert_eq!(told, ["`login` is where people log in: call this connection something else"]);
 }
+
+#[test]
+fn github_is_told_of_nothing_that_it_does_not_have() {
+    let github = "[issuer]\nkind = 'oidc'\npreset = 'github'\nbroker = true\nclient_id = 'keyward'\n";
+    right(github);
+    for (text, key) in [
+        ("issuer = 'https://github.com'\n", "issuer"),
+        ("metadata_url = 'https://x.example/m'\n", "metadata_url"),
+        ("jwks_uri = 'https://x.example/k'\n", "jwks_uri"),
+        ("algorithms = ['ES256']\n", "algorithms"),
+        ("keys_usable_for = '2h'\n", "keys_usable_for"),
+    ] {
+        let told = format!("`{key}` is nothing for GitHub, whose places are known");
+        assert_eq!(wrong(&format!("{github}{text}")), [told], "{text}");
+    }
+}

@@ -155,6 +155,12 @@ impl Rules<'_> {
                 self.report(&["issuer", key], format!("`{key}` is about access tokens of the provider")).advice =
                     Some("with broker = true none is taken from clients: leave this out".to_owned());
             }
+            if section.provider.preset == Some(IssuerPreset::Github) {
+                for key in section.provider.keys_without_effect_for_github() {
+                    self.report(&["issuer", key], format!("`{key}` is nothing for GitHub, whose places are known"))
+                        .advice = Some("it has no metadata and signs no ID tokens: leave this out".to_owned());
+                }
+            }
             if self.config.trusted_issuers.iter().any(|trusted| trusted.kind == IssuerKind::Embedded) {
                 self.report(&["issuer", "broker"], "with `broker` Keyward's own issuer is the primary one already");
             }
