@@ -112,7 +112,7 @@ pub(crate) fn serve(
     let rooms = runtime.block_on(Rooms::open(loaded, &layout))?;
     let live = Live::default();
     let issuers = issuers::open(loaded, &layout, &live, &rooms.cabinet.clock)?;
-    runtime.block_on(async { issuers.providers.iter().for_each(Provider::start) });
+    runtime.block_on(async { issuers.providers.iter().chain(&rooms.login_provider).for_each(Provider::start) });
     let verifier = Arc::new(verifier::verifier(issuers.trusted, &layout, &live, &rooms.cabinet.clock));
     let keeper = Keeper {
         database: rooms.cabinet.database.clone(),
@@ -154,6 +154,7 @@ pub(crate) fn serve(
     let parts = health::Parts {
         database: rooms.cabinet.database.clone(),
         providers: issuers.providers.clone(),
+        login_provider: rooms.login_provider.clone(),
         own_tokens: loaded.config.serves_authorization_server() || rooms.static_tokens,
     };
     let pages = pages.merge(health::router(parts, base));
@@ -162,12 +163,13 @@ pub(crate) fn serve(
     let mut metrics_at = None;
     if let Some(listener) = watched {
         metrics_at = Some(listener.local_addr()?);
-        let audit = rooms.cabinet.audit.clone();
-        metrics::serve(
-            &runtime,
-            listener,
-            metrics::Sources { gateway: Arc::clone(&gateway), audit, providers: issuers.providers },
-        )?;
+        let sources = metrics::Sources {
+            gateway: Arc::clone(&gateway),
+            audit: rooms.cabinet.audit.clone(),
+            providers: issuers.providers,
+            login_provider: rooms.login_provider.clone(),
+        };
+        metrics::serve(&runtime, listener, sources)?;
     }
     let shared = dispatch::Rooms { gateway, pages, base: base.into(), proxies };
     let limits = Limits {

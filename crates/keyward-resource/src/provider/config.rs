@@ -17,6 +17,8 @@ pub struct ProviderConfig {
     pub metadata_url: Option<Url>,
     /// Where its keys are; then its metadata is not needed for them.
     pub jwks_uri: Option<Url>,
+    /// Whether its endpoints are needed, too, which its metadata names: people log in there.
+    pub endpoints_needed: bool,
     /// The algorithms that are accepted from it: its status says when no key of its fits.
     pub algorithms: Vec<Algorithm>,
     /// How it is asked about opaque tokens.
@@ -48,6 +50,7 @@ impl ProviderConfig {
             issuer: issuer.into(),
             metadata_url: None,
             jwks_uri: None,
+            endpoints_needed: false,
             algorithms: Algorithm::ALL.to_vec(),
             introspection: None,
             keys_age: seconds(900),
@@ -63,7 +66,7 @@ impl ProviderConfig {
     /// Whether anything is read from its metadata.
     pub(crate) fn needs_metadata(&self) -> bool {
         let introspection = self.introspection.as_ref().is_some_and(|introspection| introspection.endpoint.is_none());
-        self.jwks_uri.is_none() || self.metadata_url.is_some() || introspection
+        self.jwks_uri.is_none() || self.metadata_url.is_some() || self.endpoints_needed || introspection
     }
 }
 

@@ -12,7 +12,7 @@ use super::Inner;
 pub struct ProviderStatus {
     /// Its identifier.
     pub issuer: Arc<str>,
-    /// Whether its tokens can be verified.
+    /// Whether its tokens can be verified; where people log in there, whether they can.
     pub state: ProviderState,
     /// What is wrong, in one line that may be logged and shown.
     pub reason: Option<String>,
@@ -89,7 +89,8 @@ pub(super) fn of(inner: &Inner, next_try: Option<Timestamp>) -> ProviderStatus {
     let metadata_failed = metadata.reason.filter(|_| inner.config.needs_metadata());
     let (serving, last_success, mut reasons) = if inner.wants_keys() {
         let reasons: Vec<_> = [keys.reason.clone(), metadata_failed].into_iter().flatten().collect();
-        (usable_keys > 0, keys.success, reasons)
+        let endpoints = !inner.config.endpoints_needed || inner.metadata.known().is_some();
+        (usable_keys > 0 && endpoints, keys.success, reasons)
     } else {
         (inner.metadata.known().is_some(), metadata.success, metadata_failed.into_iter().collect())
     };
@@ -105,7 +106,7 @@ pub(super) fn of(inner: &Inner, next_try: Option<Timestamp>) -> ProviderStatus {
         (true, false) if reasons.is_empty() => ProviderState::Ready,
         (true, false) => ProviderState::Impaired,
         (true, true) => ProviderState::Stale,
-        (false, false) if held.is_none() => ProviderState::Waiting,
+        (false, false) if held.is_none() || usable_keys > 0 => ProviderState::Waiting,
         (false, _) => ProviderState::Failing,
     };
     let counts = [inner.metadata.health.counts(), inner.keys.health().counts()];

@@ -15,6 +15,8 @@ pub(crate) struct Parts {
     pub(crate) database: Database,
     /// The issuers elsewhere.
     pub(crate) providers: Vec<Provider>,
+    /// Where people log in, if that is elsewhere.
+    pub(crate) login_provider: Option<Provider>,
     /// Whether there are tokens that no issuer elsewhere has to vouch for: those of our own, and development tokens.
     pub(crate) own_tokens: bool,
 }
@@ -31,14 +33,19 @@ async fn alive() -> Response {
 }
 
 /// Whether calls can be served: the database answers, and somebody's tokens can be verified. An issuer that is waited for
-/// while others serve is told of, and no reason to send calls elsewhere.
+/// while others serve is told of, and no reason to send calls elsewhere; nor is a provider at which nobody can log in just
+/// now, which another process could not reach either.
 async fn ready(State(parts): State<Parts>) -> Response {
     if let Err(error) = parts.database.query_opt("SELECT 1", &[]).await {
         tracing::warn!(%error, "not ready");
         return answer(StatusCode::SERVICE_UNAVAILABLE, &json!({ "status": "unavailable", "part": "database" }));
     }
     let issuers: Vec<_> = parts.providers.iter().map(Provider::status).collect();
-    let (status, body) = readiness(&issuers, parts.own_tokens);
+    let (status, mut body) = readiness(&issuers, parts.own_tokens);
+    let login = parts.login_provider.as_ref().map(Provider::status).filter(|it| it.state != ProviderState::Ready);
+    if let Some(login) = login {
+        body["login"] = told(&login);
+    }
     answer(status, &body)
 }
 

@@ -6,13 +6,13 @@ use anyhow::Context;
 use keyward_core::clock::Clock;
 use keyward_issuer::account::email::EmailAddress;
 use keyward_issuer::login::provider::{AccountRules, EmailTrust, Identity, LoginProvider, SignUp};
-use keyward_resource::{Algorithm, EmailRule, RelyingParty};
+use keyward_resource::{Algorithm, EmailRule, Provider, RelyingParty};
 use keyward_vault::upstream::config::{self as upstream, ConnectionConfig};
 use keyward_vault::upstream::{Connections, LOGIN};
 use url::Url;
 
 use super::connections::{NamedClient, github, used_by};
-use super::issuers;
+use super::issuers::{self, Use};
 use super::layout::Layout;
 use crate::config::{self, ElsewhereIssuer, IssuerPreset, Loaded, TextValue};
 
@@ -74,20 +74,34 @@ fn place(named: ElsewhereIssuer<'_>) -> anyhow::Result<upstream::ProviderConfig>
     Ok(upstream::ProviderConfig::IssuerAt { issuer, metadata_url })
 }
 
+/// The provider whose ID tokens are read, to be looked after; GitHub gives none, and `None` stands for passwords, too.
+pub(crate) fn provider(loaded: &Loaded, clock: &Clock) -> anyhow::Result<Option<Provider>> {
+    let Some(named) = loaded.config.broker().filter(|named| named.provider.preset != Some(IssuerPreset::Github)) else {
+        return Ok(None);
+    };
+    issuers::provider(loaded, named, algorithms(named), Use::Logins, clock).map(Some)
+}
+
 /// The same as the authorization server sees it.
 pub(crate) fn login(
     loaded: &Loaded,
     connections: &Connections,
-    clock: &Clock,
+    provider: Option<&Provider>,
 ) -> anyhow::Result<Option<LoginProvider>> {
     let Some(named) = loaded.config.broker() else { return Ok(None) };
     let broker = &loaded.config.issuer.broker;
-    let identity = match named.provider.preset {
-        Some(IssuerPreset::Github) => Identity::Github {
+    let identity = match provider {
+        None => Identity::Github {
             user: Url::parse("https://api.github.com/user")?,
             emails: Url::parse("https://api.github.com/user/emails")?,
         },
-        _ => Identity::OpenId(relying_party(loaded, named, clock)?),
+        Some(provider) => Identity::OpenId(RelyingParty {
+            issuer: named.issuer(),
+            client_id: broker.client_id.clone().unwrap_or_default(),
+            keys: provider.keys(),
+            algorithms: algorithms(named),
+            leeway: LEEWAY,
+        }),
     };
     let allowed_emails = broker.allowed_emails.iter().map(|email| EmailAddress::parse(email));
     Ok(Some(LoginProvider {
@@ -108,18 +122,10 @@ pub(crate) fn login(
     }))
 }
 
-fn relying_party(loaded: &Loaded, named: ElsewhereIssuer<'_>, clock: &Clock) -> anyhow::Result<RelyingParty> {
-    let given = named.provider.algorithms.as_ref().map(|given| given.iter().map(issuers::algorithm).collect());
-    // ID tokens may be signed with others than access tokens; a key serves one only.
-    let algorithms: Vec<Algorithm> = given.unwrap_or_else(|| Algorithm::ALL.to_vec());
-    let provider = issuers::provider(loaded, named, algorithms.clone(), clock)?;
-    Ok(RelyingParty {
-        issuer: named.issuer(),
-        client_id: loaded.config.issuer.broker.client_id.clone().unwrap_or_default(),
-        keys: provider.keys(),
-        algorithms,
-        leeway: LEEWAY,
-    })
+/// ID tokens may be signed with others than access tokens; a key serves one only.
+fn algorithms(named: ElsewhereIssuer<'_>) -> Vec<Algorithm> {
+    let given = named.provider.algorithms.as_ref();
+    given.map_or_else(|| Algorithm::ALL.to_vec(), |given| given.iter().map(issuers::algorithm).collect())
 }
 
 fn email_trust(named: ElsewhereIssuer<'_>) -> EmailTrust {

@@ -40,7 +40,7 @@ pub(crate) fn open(loaded: &Loaded, layout: &Layout, live: &Live, clock: &Clock)
             }
             NamedIssuer::Elsewhere(named) => {
                 let algorithms = algorithms(named);
-                let provider = provider(loaded, named, algorithms.clone(), clock)?;
+                let provider = provider(loaded, named, algorithms.clone(), Use::Tokens, clock)?;
                 let trusted = TrustedIssuer { resources, algorithms, ..elsewhere(layout, named, &provider) };
                 // Stytch's own name for a project, which tokens bear that were had at Stytch's own domain.
                 let project = named.provider.project_id.as_ref().filter(|_| named.kind == IssuerKind::Stytch);
@@ -110,10 +110,20 @@ fn audience(layout: &Layout, named: ElsewhereIssuer<'_>) -> AudienceRule {
     AudienceRule { listed: shared.chain(own).collect() }
 }
 
+/// What a provider is there for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// Its access tokens are taken.
+    Tokens,
+    /// People log in there.
+    Logins,
+}
+
 pub(super) fn provider(
     loaded: &Loaded,
     named: ElsewhereIssuer<'_>,
     algorithms: Vec<Algorithm>,
+    what_for: Use,
     clock: &Clock,
 ) -> anyhow::Result<Provider> {
     let section = named.provider;
@@ -123,6 +133,7 @@ pub(super) fn provider(
     let mut config = ProviderConfig {
         metadata_url: url(&section.metadata_url)?,
         jwks_uri: url(&section.jwks_uri)?,
+        endpoints_needed: what_for == Use::Logins,
         algorithms,
         ..ProviderConfig::of(named.issuer())
     };
@@ -144,7 +155,12 @@ pub(super) fn provider(
     let asks_metadata =
         config.jwks_uri.is_none() || config.introspection.as_ref().is_some_and(|it| it.endpoint.is_none());
     let here = config.issuer.starts_with("http://");
-    let guard = if asks_metadata && !section.allow_private_addresses && !here { Guard::PublicOnly } else { Guard::Any };
+    let guard = match what_for {
+        // As for the endpoints that browsers and codes go to, or one would be ready and the other not.
+        Use::Logins if !section.allow_private_addresses => Guard::PublicOnly,
+        Use::Tokens if asks_metadata && !section.allow_private_addresses && !here => Guard::PublicOnly,
+        _ => Guard::Any,
+    };
     let client =
         Client::new(ClientConfig { guard, ports: Ports::Any, ..ClientConfig::default() }, TlsConnector::system());
     Ok(Provider::new(config, client, clock.clone()))

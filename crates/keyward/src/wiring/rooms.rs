@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anyhow::Context;
 use keyward_issuer::Issuer;
+use keyward_resource::Provider;
 use keyward_vault::upstream::Connections;
 
 use super::cabinet::Cabinet;
@@ -18,6 +19,8 @@ pub(crate) struct Rooms {
     pub(crate) cabinet: Cabinet,
     pub(crate) issuer: Issuer,
     pub(crate) connections: Connections,
+    /// Where people log in, if not by password and not at GitHub, which has no metadata and no keys.
+    pub(crate) login_provider: Option<Provider>,
     /// Whether development tokens are taken.
     pub(crate) static_tokens: bool,
 }
@@ -29,11 +32,13 @@ impl Rooms {
         let config = issuer::config(&loaded.config, layout)?;
         let Cabinet { clock, random, database, audit, vault } = &cabinet;
         let connections = connections::open(loaded, layout, &cabinet)?;
-        let login = broker::login(loaded, &connections, clock)?;
+        let login_provider = broker::provider(loaded, clock)?;
+        let login = broker::login(loaded, &connections, login_provider.as_ref())?;
         let (database, vault, audit) = (database.clone(), vault.clone(), audit.clone());
         let issuer = Issuer::start_with(config, database, vault, audit, clock.clone(), random.clone(), login);
         let issuer = issuer.await.context("the authorization server cannot start")?;
-        Ok(Self { cabinet, issuer, connections, static_tokens: loaded.config.static_tokens_are_on() })
+        let static_tokens = loaded.config.static_tokens_are_on();
+        Ok(Self { cabinet, issuer, connections, login_provider, static_tokens })
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::thread::sleep;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::process::{Place, get};
 
@@ -17,6 +17,18 @@ fn ready(address: SocketAddr) -> (bool, Value) {
     let answer = get(address, "/readyz");
     let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
     (answer.starts_with("HTTP/1.1 200"), serde_json::from_str(body).expect("JSON"))
+}
+
+fn broker() -> String {
+    format!(
+        "[issuer]\nkind = \"oidc\"\nissuer = \"{DOWN}\"\nbroker = true\nclient_id = \"keyward\"\n\
+         allow_private_addresses = true\n"
+    )
+}
+
+fn metrics(place: &Place) -> String {
+    let file: Value = serde_json::from_slice(&std::fs::read(place.path("ready.json")).expect("a file")).expect("JSON");
+    get(file["metrics"].as_str().expect("an address").parse().expect("an address"), "/metrics")
 }
 
 /// Readiness once the first fetch has failed.
@@ -56,9 +68,7 @@ fn beside_others_it_is_told_of() {
     let (mut process, address) = place.serve();
     let (is_ready, body) = when_tried(address);
     assert!(is_ready && body["status"] == "ok", "{body}");
-    let file: Value = serde_json::from_slice(&std::fs::read(place.path("ready.json")).expect("a file")).expect("JSON");
-    let metrics: SocketAddr = file["metrics"].as_str().expect("an address").parse().expect("an address");
-    let text = get(metrics, "/metrics");
+    let text = metrics(&place);
     for line in [
         format!("keyward_issuer_state{{issuer=\"{DOWN}\",state=\"failing\"}} 1"),
         format!("keyward_issuer_state{{issuer=\"{DOWN}\",state=\"ready\"}} 0"),
@@ -68,4 +78,41 @@ fn beside_others_it_is_told_of() {
         assert!(text.lines().any(|it| it == line), "no {line} in {text}");
     }
     assert_eq!(process.stop().code, Some(0));
+}
+
+#[test]
+fn where_people_log_in_it_is_told_of_and_calls_are_served() {
+    let place = Place::new(&format!("{}{SERVER}", broker()));
+    let (mut process, address) = place.serve();
+    let failed_fetches = |text: &str| {
+        let name = format!("keyward_login_provider_fetches_total{{issuer=\"{DOWN}\",result=\"failed\"}} ");
+        text.lines().find_map(|line| line.strip_prefix(&name)?.parse::<u64>().ok()).unwrap_or_default()
+    };
+    // It was tried more than once.
+    let text = loop {
+        let text = metrics(&place);
+        if failed_fetches(&text) > 2 {
+            break text;
+        }
+        sleep(Duration::from_millis(20));
+    };
+    for line in [
+        format!("keyward_login_provider_state{{issuer=\"{DOWN}\",state=\"failing\"}} 1"),
+        format!("keyward_login_provider_state{{issuer=\"{DOWN}\",state=\"ready\"}} 0"),
+        format!("keyward_login_provider_keys{{issuer=\"{DOWN}\"}} 0"),
+    ] {
+        assert!(text.lines().any(|it| it == line), "no {line} in {text}");
+    }
+    assert!(!text.contains("keyward_issuer_state"), "none of its access tokens are taken: {text}");
+    let (is_ready, body) = ready(address);
+    assert!(is_ready, "Keyward's own tokens are good: {body}");
+    assert_eq!(body, json!({ "status": "ok", "login": { "issuer": DOWN, "state": "failing" } }));
+    assert!(get(address, "/login").starts_with("HTTP/1.1 200"));
+    let stopped = process.stop();
+    assert_eq!(stopped.code, Some(0));
+    let told = |what: &str| {
+        let what = format!("what=\"{what}\"");
+        stopped.stderr.lines().filter(|line| line.contains(DOWN) && line.contains(&what)).count()
+    };
+    assert_eq!((told("metadata"), told("keys")), (1, 1), "once each: {}", stopped.stderr);
 }

@@ -33,6 +33,22 @@ async fn a_configured_key_set_needs_no_metadata() {
 }
 
 #[tokio::test]
+async fn where_people_log_in_keys_alone_do_not_do() {
+    let (host, key) = (Host::start().await, signer("a"));
+    host.json("/keys", &json!({ "keys": [key.jwk()] }));
+    let jwks_uri = Some(host.url("/keys"));
+    let config = ProviderConfig { jwks_uri, endpoints_needed: true, ..config(&host.origin) };
+    let world = World::with(config, client());
+    assert_eq!((world.call(&key).await, world.state()), (Ok(()), ProviderState::Waiting));
+    world.provider.start();
+    until(|| world.state() == ProviderState::Failing).await;
+    assert!(world.reason().contains("there is no metadata document"), "{}", world.reason());
+    host.issuer(&[]);
+    until(|| world.state() == ProviderState::Ready).await;
+    assert_eq!(host.count("/jwks"), 0);
+}
+
+#[tokio::test]
 async fn metadata_may_be_where_the_operator_says() {
     let (host, key) = (Host::start().await, signer("a"));
     host.json("/else", &json!({ "issuer": "https://issuer.example", "jwks_uri": host.url("/jwks").as_str() }));
