@@ -48,14 +48,20 @@ impl Connection {
         match self.discover().await {
             Ok(provider) => {
                 let provider = Arc::new(provider);
+                if known.failed.is_some() && kept.is_some() {
+                    tracing::info!(connection = %self.id(), "the provider's metadata can be had again");
+                }
                 *known = Known { found: Some((clock.now(), Arc::clone(&provider))), failed: None };
                 Ok(provider)
             }
             Err(error) => {
                 let error = Arc::new(error);
-                known.failed = Some((clock.now(), Arc::clone(&error)));
+                let before = known.failed.replace((clock.now(), Arc::clone(&error)));
                 let kept = kept.filter(|_| error.is_silence()).ok_or_else(|| Arc::clone(&error))?;
-                tracing::warn!(connection = %self.id(), %error, "the provider's metadata cannot be had; what is known of it serves on");
+                // When it changes, not at each try.
+                if before.is_none_or(|(_, before)| before.to_string() != error.to_string()) {
+                    tracing::warn!(connection = %self.id(), %error, "the provider's metadata cannot be had; what is known of it serves on");
+                }
                 Ok(kept)
             }
         }
