@@ -39,6 +39,7 @@ pub mod csrf;
 mod invite;
 mod landing;
 mod limit;
+mod log_limit;
 pub mod login;
 mod logout;
 pub mod page;

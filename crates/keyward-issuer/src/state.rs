@@ -16,6 +16,7 @@ use keyward_vault::Vault;
 use crate::config::IssuerConfig;
 use crate::ended::EndedGrants;
 use crate::limit::StrangerLimit;
+use crate::log_limit::LogLimit;
 use crate::login::password::{PasswordError, Passwords};
 use crate::login::provider::LoginProvider;
 use crate::register::metadata_document::ClientDocuments;
@@ -47,6 +48,7 @@ pub struct IssuerState {
     /// Where people log in, when not by password.
     pub(crate) provider: Option<LoginProvider>,
     pub(crate) departures: StrangerLimit,
+    pub(crate) log_limit: LogLimit,
     pub(crate) ended: EndedGrants,
 }
 
@@ -104,6 +106,7 @@ impl Issuer {
             registrations: StrangerLimit::of_registrations(),
             provider,
             departures: StrangerLimit::of_departures(),
+            log_limit: LogLimit::default(),
             ended: EndedGrants::default(),
         };
         Ok(Self(Arc::new(state)))

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::process::{Place, get};
+use crate::process::{Place, ask, get};
 
 const SERVER: &str = "[metrics]\nlisten = \"127.0.0.1:0\"\n\
                       [[servers]]\nid = \"a\"\npath = \"/a/mcp\"\nupstream = \"http://127.0.0.1:9/mcp\"\n";
@@ -115,4 +115,19 @@ fn where_people_log_in_it_is_told_of_and_calls_are_served() {
         stopped.stderr.lines().filter(|line| line.contains(DOWN) && line.contains(&what)).count()
     };
     assert_eq!((told("metadata"), told("keys")), (1, 1), "once each: {}", stopped.stderr);
+}
+
+#[test]
+fn nonsense_about_logouts_there_does_not_fill_the_log() {
+    let place = Place::new(&format!("{}{SERVER}", broker()));
+    let (mut process, address) = place.serve();
+    for body in ["logout_token=x", "logout_token=y", "a=b", "logout_token=a&logout_token=b"].repeat(20) {
+        let head = format!("POST /login/backchannel_logout HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n");
+        let form = format!("Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}", body.len());
+        let answer = ask(address, &format!("{head}{form}\r\n\r\n{body}"));
+        assert!(answer.starts_with("HTTP/1.1 400"), "{answer}");
+    }
+    let stopped = process.stop();
+    let lines = stopped.stderr.lines().filter(|line| line.contains("is not carried out")).count();
+    assert_eq!(lines, 2, "one of each kind: {}", stopped.stderr);
 }

@@ -16,6 +16,7 @@ use super::Identity;
 use super::ended::end_all;
 use crate::body::Form;
 use crate::oauth_error::OauthError;
+use crate::parameters::Parameters;
 use crate::state::Issuer;
 
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +33,19 @@ pub(crate) enum LogoutError {
     Storage(#[from] StorageError),
 }
 
+impl LogoutError {
+    /// Anybody can send what is no logout token.
+    fn tell(&self, issuer: &Issuer) {
+        if !matches!(self, Self::Missing | Self::Token(_) | Self::Used) {
+            return;
+        }
+        let error = self.to_string();
+        if let Some(left_out) = issuer.log_limit.admit(&error, issuer.clock.now()) {
+            tracing::warn!(error, left_out, "a logout at the provider is not carried out");
+        }
+    }
+}
+
 impl IntoResponse for LogoutError {
     fn into_response(self) -> Response {
         let error = match &self {
@@ -40,23 +54,25 @@ impl IntoResponse for LogoutError {
             Self::Token(StatementError::Token(keyward_resource::TokenError::KeysUnavailable)) => {
                 OauthError::new("temporarily_unavailable", self.to_string()).status(StatusCode::SERVICE_UNAVAILABLE)
             }
-            Self::Missing | Self::Token(_) | Self::Used => {
-                tracing::warn!(error = %self, "a logout at the provider is not carried out");
-                OauthError::new("invalid_request", self.to_string())
-            }
+            Self::Missing | Self::Token(_) | Self::Used => OauthError::new("invalid_request", self.to_string()),
         };
         error.into_response()
     }
 }
 
 pub(crate) async fn log_out(State(issuer): State<Issuer>, Form(parameters): Form) -> Result<Response, LogoutError> {
+    let done = carry_out(&issuer, &parameters).await;
+    done.inspect_err(|error| error.tell(&issuer))?;
+    Ok((StatusCode::OK, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response())
+}
+
+async fn carry_out(issuer: &Issuer, parameters: &Parameters) -> Result<(), LogoutError> {
     let Some(Identity::OpenId(party)) = issuer.provider.as_ref().map(|provider| &provider.identity) else {
         return Err(LogoutError::NoProvider);
     };
     let token = parameters.get("logout_token").filter(|_| !parameters.has_duplicate("logout_token"));
     let token = party.logout_token(token.ok_or(LogoutError::Missing)?, issuer.clock.now()).await?;
-    end(&issuer, party, &token).await?;
-    Ok((StatusCode::OK, [(CACHE_CONTROL, HeaderValue::from_static("no-store"))]).into_response())
+    end(issuer, party, &token).await
 }
 
 async fn end(issuer: &Issuer, party: &RelyingParty, token: &LogoutToken) -> Result<(), LogoutError> {
