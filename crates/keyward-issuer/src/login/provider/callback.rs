@@ -5,16 +5,18 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, HeaderValue, header};
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::secret::{PlainToken, TokenKind};
+use keyward_storage::login_attempts::{self, LoginAttempt};
 use keyward_storage::users::User;
-use keyward_storage::{identities, login_attempts, session_identities};
+use keyward_storage::{identities, session_identities};
 use keyward_vault::upstream::{Answer, LoginQuestion};
 use serde::Deserialize;
 
 use super::browser::BrowserSecret;
 use super::person::{self, Person};
-use super::problem::LoginFailed;
-use super::{LoginProvider, account};
+use super::problem::{LoginFailed, Unfinished};
+use super::{Afterwards, LoginProvider, account, leave};
 use crate::authorize;
+use crate::login::next::Next;
 use crate::page::input::Link;
 use crate::session::{self, BY_PROVIDER, LoggedIn};
 use crate::state::Issuer;
@@ -33,10 +35,14 @@ pub(crate) async fn arrive(
     State(issuer): State<Issuer>,
     headers: HeaderMap,
     Link(query): Link<Query>,
-) -> Result<Response, LoginFailed> {
+) -> Result<Response, Unfinished> {
     let provider = issuer.provider.as_ref().ok_or(LoginFailed::NoProvider)?;
-    let finished = finish(&issuer, provider, &headers, query).await;
-    finished.inspect_err(|failed| failed.record(&issuer, provider))
+    let mut again = None;
+    let finished = finish(&issuer, provider, &headers, query, &mut again).await;
+    finished.map_err(|failed| {
+        failed.record(&issuer, provider);
+        Unfinished { failed, again }
+    })
 }
 
 async fn finish(
@@ -44,6 +50,7 @@ async fn finish(
     provider: &LoginProvider,
     headers: &HeaderMap,
     query: Query,
+    begin_again: &mut Option<String>,
 ) -> Result<Response, LoginFailed> {
     // The question is taken first: whatever is wrong with an answer, no second one is heard.
     let state = query.state.as_deref().and_then(|state| PlainToken::parse(TokenKind::State, state));
@@ -54,6 +61,7 @@ async fn finish(
     if !browser.hash().equals_in_constant_time(&attempt.browser) {
         return Err(LoginFailed::OtherBrowser);
     }
+    *begin_again = Some(beginning(issuer, &attempt));
     let question = LoginQuestion {
         issuer: attempt.issuer,
         iss_required: attempt.iss_required,
@@ -83,6 +91,13 @@ async fn finish(
     };
     response.headers_mut().append(header::SET_COOKIE, cookie);
     Ok(response)
+}
+
+fn beginning(issuer: &Issuer, attempt: &LoginAttempt) -> String {
+    let next = attempt.next.as_deref().and_then(|next| Next::parse(&issuer.config.public_url, next));
+    let page = Afterwards::Page(next.as_ref());
+    let afterwards = attempt.allowed_request.as_deref().map_or(page, Afterwards::AllowedRequest);
+    leave::beginning(issuer, afterwards, attempt.fresh)
 }
 
 async fn begin(

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::LoginProvider;
 use super::leave::{Afterwards, leave};
-use super::problem::LoginFailed;
+use super::problem::{LoginFailed, Unfinished};
 use crate::csrf::{self, VisitForm};
 use crate::login::next::Next;
 use crate::page::input::Fields;
@@ -58,7 +58,7 @@ pub(crate) async fn go(
     address: Option<Extension<ClientAddress>>,
     headers: HeaderMap,
     Fields(fields): Fields<GoFields>,
-) -> Result<Response, LoginFailed> {
+) -> Result<Response, Unfinished> {
     let provider = issuer.provider.as_ref().ok_or(LoginFailed::NoProvider)?;
     csrf::check(&issuer, &headers, None, &fields.csrf)?;
     let next = fields.next.as_deref().and_then(|next| Next::parse(&issuer.config.public_url, next));

@@ -9,9 +9,10 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 use keyward_core::secret::{PlainToken, TokenKind};
 use keyward_storage::login_attempts::{self, LoginAttempt};
 use keyward_vault::upstream::{ConnectError, Departure};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::browser::{BrowserSecret, LIFETIME};
-use super::problem::LoginFailed;
+use super::problem::{LoginFailed, Unfinished};
 use super::{Identity, LoginProvider};
 use crate::login::next::Next;
 use crate::state::Issuer;
@@ -25,8 +26,33 @@ pub(crate) enum Afterwards<'a> {
     AllowedRequest(&'a str),
 }
 
+/// Where a way to there begins that came to nothing.
+pub(super) fn beginning(issuer: &Issuer, afterwards: Afterwards<'_>, again: bool) -> String {
+    let next = match afterwards {
+        Afterwards::AllowedRequest(query) => return issuer.config.path(&format!("/authorize?{query}")),
+        Afterwards::Page(next) => next.map_or("", Next::as_str),
+    };
+    let next = utf8_percent_encode(next, NON_ALPHANUMERIC);
+    issuer.config.path(&format!("/login?next={next}{}", if again { "&again=1" } else { "" }))
+}
+
 /// Sends a browser away. The cookie that it gets is the first that has to do with the provider.
 pub(crate) async fn leave(
+    issuer: &Issuer,
+    provider: &LoginProvider,
+    headers: &HeaderMap,
+    network: Option<IpAddr>,
+    afterwards: Afterwards<'_>,
+    again: bool,
+) -> Result<Response, Unfinished> {
+    let left = depart(issuer, provider, headers, network, afterwards, again).await;
+    left.map_err(|failed| {
+        failed.tell(issuer);
+        Unfinished { failed, again: Some(beginning(issuer, afterwards, again)) }
+    })
+}
+
+async fn depart(
     issuer: &Issuer,
     provider: &LoginProvider,
     headers: &HeaderMap,

@@ -8,12 +8,13 @@ use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::random::RandomFailed;
 use keyward_resource::StatementError;
 use keyward_storage::StorageError;
-use keyward_vault::upstream::{AboutError, ConnectError};
+use keyward_vault::upstream::{AboutError, ConnectError, TokenError};
+use maud::html;
 
 use super::LoginProvider;
 use crate::csrf::CsrfRefused;
-use crate::page;
 use crate::page::failure::PageFailure;
+use crate::page::{self, Page};
 use crate::state::Issuer;
 
 /// Why nobody is logged in. No variant holds a token or a code.
@@ -81,6 +82,15 @@ impl From<CsrfRefused> for LoginFailed {
 }
 
 impl LoginFailed {
+    /// Says why nobody can be sent to the provider. Any browser can ask for that.
+    pub(super) fn tell(&self, issuer: &Issuer) {
+        let Self::Connect(error) = self else { return };
+        let error = error.to_string();
+        if let Some(left_out) = issuer.log_limit.admit(&error, issuer.clock.now()) {
+            tracing::warn!(error, left_out, "people cannot be sent to the provider to log in");
+        }
+    }
+
     /// Writes down that nobody was logged in. What anybody can send without having asked is not recorded: a flood must not
     /// become one in the audit log.
     pub(super) fn record(&self, issuer: &Issuer, provider: &LoginProvider) {
@@ -111,9 +121,48 @@ impl LoginFailed {
     }
 }
 
+/// A way that came to nothing, and where to begin it again, if that is known.
+#[derive(Debug)]
+pub(crate) struct Unfinished {
+    pub(super) failed: LoginFailed,
+    /// A path of ours.
+    pub(super) again: Option<String>,
+}
+
+impl<T: Into<LoginFailed>> From<T> for Unfinished {
+    fn from(failed: T) -> Self {
+        Self { failed: failed.into(), again: None }
+    }
+}
+
+impl IntoResponse for Unfinished {
+    fn into_response(self) -> Response {
+        self.failed.page(self.again.as_deref())
+    }
+}
+
 impl IntoResponse for LoginFailed {
     fn into_response(self) -> Response {
-        const AGAIN: &str = "Go back to where you began, and begin again. Nothing was changed.";
+        self.page(None)
+    }
+}
+
+/// What a person reads who cannot be told where to begin again.
+const AGAIN: &str = "Go back to where you began, and begin again. Nothing was changed.";
+
+impl LoginFailed {
+    /// Whether the provider was not heard of at all.
+    fn is_silence(&self) -> bool {
+        match self {
+            Self::Connect(ConnectError::Discovery(error)) => error.is_silence(),
+            Self::Connect(ConnectError::Token(TokenError::Unanswered(_)))
+            | Self::About(AboutError::Unanswered { .. }) => true,
+            Self::Statement(StatementError::Token(error)) => *error == keyward_resource::TokenError::KeysUnavailable,
+            _ => false,
+        }
+    }
+
+    fn page(self, again: Option<&str>) -> Response {
         let (status, title, paragraphs): (_, _, Vec<String>) = match self {
             Self::Page(failure) => return failure.into_response(),
             Self::NoProvider => (
@@ -185,6 +234,15 @@ impl IntoResponse for LoginFailed {
             ),
             Self::Connect(ConnectError::Vault(cause)) => return ours(&cause),
             ref cause @ Self::Raced => return ours(cause),
+            cause if cause.is_silence() => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "You can’t log in just now",
+                vec![
+                    "The place where you log in does not answer this server. What is connected already goes on working."
+                        .to_owned(),
+                    "Try again in a minute. If it stays like this, tell whoever runs this server.".to_owned(),
+                ],
+            ),
             cause => (
                 StatusCode::BAD_GATEWAY,
                 "Logging in didn’t work",
@@ -194,8 +252,12 @@ impl IntoResponse for LoginFailed {
                 ],
             ),
         };
-        let paragraphs: Vec<&str> = paragraphs.iter().map(String::as_str).collect();
-        page::problem(status, title, &paragraphs)
+        let body = html! {
+            h1 { (title) }
+            @for paragraph in paragraphs.iter().filter(|it| again.is_none() || *it != AGAIN) { p { (paragraph) } }
+            @if let Some(again) = again { p.after { a href=(again) data-begin-again { "Begin again" } } }
+        };
+        Page { status, ..Page::new(title, body) }.into_response()
     }
 }
 

@@ -46,6 +46,8 @@ pub(super) struct StandIn {
     pub(super) userinfo: Mutex<Value>,
     /// An error that the token endpoint answers with.
     pub(super) refusal: Mutex<Option<&'static str>>,
+    /// Whether its metadata cannot be had.
+    pub(super) is_away: AtomicBool,
     /// Whether it gives refresh tokens.
     pub(super) lasting: AtomicBool,
     /// The parameters of the requests for tokens.
@@ -61,6 +63,7 @@ impl StandIn {
             claims: Mutex::new(Value::Null),
             userinfo: Mutex::new(Value::Null),
             refusal: Mutex::new(None),
+            is_away: AtomicBool::new(false),
             lasting: AtomicBool::new(true),
             asked: Mutex::default(),
         });
@@ -93,16 +96,20 @@ impl StandIn {
     }
 }
 
-async fn metadata(State(provider): State<Arc<StandIn>>) -> Json<Value> {
+async fn metadata(State(provider): State<Arc<StandIn>>) -> (StatusCode, Json<Value>) {
     let url = &provider.url;
-    Json(json!({
+    if provider.is_away.load(Ordering::Relaxed) {
+        return (StatusCode::SERVICE_UNAVAILABLE, Json(Value::Null));
+    }
+    let metadata = json!({
         "issuer": url,
         "authorization_endpoint": format!("{url}/authorize"),
         "token_endpoint": format!("{url}/token"),
         "userinfo_endpoint": format!("{url}/userinfo"),
         "end_session_endpoint": format!("{url}/logout"),
         "authorization_response_iss_parameter_supported": true,
-    }))
+    });
+    (StatusCode::OK, Json(metadata))
 }
 
 async fn token(

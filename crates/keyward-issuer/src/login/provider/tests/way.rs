@@ -1,5 +1,7 @@
 //! The whole way, and its pages.
 
+use std::sync::atomic::Ordering;
+
 use http::StatusCode;
 use keyward_storage::audit::AuditFilter;
 use keyward_storage::upstream_grants;
@@ -7,6 +9,7 @@ use serde_json::json;
 
 use super::ground::{BEGINNING, json_of, on_each_database, on_each_database_at_github, open, returned};
 use crate::oauth_testing::{ISSUER, authorize_query, claims};
+use crate::testing::Answer;
 
 #[tokio::test]
 async fn a_client_gets_tokens_of_ours_for_a_person_of_theirs() {
@@ -185,4 +188,50 @@ async fn a_login_that_was_to_be_a_fresh_one_is_one() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn while_the_provider_is_away_a_page_says_so_and_leads_on() {
+    on_each_database(open(), async |ground| {
+        let client = ground.client("Probe").await;
+        let mut browser = ground.browser();
+        let away = &ground.provider.is_away;
+        away.store(true, Ordering::Relaxed);
+        let query = authorize_query(&client, &[]);
+        browser.get(&format!("/authorize?{query}")).await;
+        let told = browser.submit("/consent", &[("decision", "allow")]).await;
+        assert_eq!(told.status, StatusCode::SERVICE_UNAVAILABLE, "{}", told.body);
+        assert!(told.body.contains("You can’t log in just now") && !told.body.contains(&ground.provider.url));
+        let again = link(&told);
+        assert!(again.starts_with("/authorize?"), "{again}");
+        browser.get("/login?next=%2Faccount%2Fclients").await;
+        let told = browser.submit("/login/provider", &[]).await;
+        assert_eq!(
+            (told.status, link(&told).as_str()),
+            (StatusCode::SERVICE_UNAVAILABLE, "/login?next=%2Faccount%2Fclients")
+        );
+
+        away.store(false, Ordering::Relaxed);
+        ground.clock.advance(std::time::Duration::from_secs(5));
+        let page = browser.get(&again).await;
+        assert!(page.body.contains("data-client-name"), "{} {}", page.status, page.body);
+        let asked = ground.asked(&browser.submit("/consent", &[("decision", "allow")]).await);
+        // The code is not exchanged: the way back ends on a page that leads to its beginning, too.
+        *ground.provider.refusal.lock().expect("refusal") = Some("server_error");
+        let told = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+        assert_eq!((told.status, link(&told)), (StatusCode::BAD_GATEWAY, again.clone()));
+        *ground.provider.refusal.lock().expect("refusal") = None;
+        browser.get(&again).await;
+        let asked = ground.asked(&browser.submit("/consent", &[("decision", "allow")]).await);
+        let back = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+        assert!(returned(&back, "code").is_some(), "{} {}", back.status, back.body);
+    })
+    .await;
+}
+
+/// Where a page leads that tells of a way that came to nothing.
+fn link(page: &Answer) -> String {
+    let rest =
+        page.body.split("<p class=\"after\"><a href=\"").nth(1).unwrap_or_else(|| panic!("no link: {}", page.body));
+    rest.split('"').next().unwrap_or_default().replace("&amp;", "&")
 }
