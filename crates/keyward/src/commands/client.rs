@@ -49,7 +49,11 @@ pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
     rooms::with_rooms(file, async |rooms| match command {
         Command::List { format } => {
             let rows: Vec<Listed> = rooms.issuer.list_clients().await?.into_iter().map(Listed::from).collect();
-            Ok(format.list(&rows, "No client is known. Most register themselves when they first connect.")?)
+            let nothing = match rooms.elsewhere() {
+                Some(issuer) => format!("No client is known here: clients log in at {issuer}, which knows them."),
+                None => "No client is known. Most register themselves when they first connect.".to_owned(),
+            };
+            Ok(format.list(&rows, &nothing)?)
         }
         Command::Add { name, redirect_uris, confidential, format } => {
             add(rooms, NewClient { name, redirect_uris, confidential }, format).await
@@ -59,7 +63,12 @@ pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
                 bail!("{client_id} is left alone; say --yes where nobody can be asked");
             }
             let Some(ended) = rooms.issuer.revoke_client(&client_id).await? else {
-                bail!("there is no client {client_id}")
+                match rooms.elsewhere() {
+                    Some(issuer) => {
+                        bail!("there is no client {client_id} here: clients log in at {issuer}, and are removed there")
+                    }
+                    None => bail!("there is no client {client_id}"),
+                }
             };
             Ok(output::line(&format!("{client_id} is removed; {ended} grant(s) ended"))?)
         }

@@ -54,6 +54,13 @@ pub(crate) fn run(file: Option<&Path>, command: Command) -> anyhow::Result<()> {
                 bail!("there is no open account {email}");
             };
             output::line(&format!("{email} is closed"))?;
+            if !rooms.issuers_without_accounts.is_empty() {
+                tracing::warn!(
+                    "calls with access tokens of {} go on, whoever makes them, since those people are no accounts here: \
+                     close the person's account there, too, or see accounts = \"email\"",
+                    rooms.issuers_without_accounts.join(", ")
+                );
+            }
             let had = elsewhere.len();
             let taken = rooms.connections.give_back_all(elsewhere).await;
             if taken < had {
@@ -78,6 +85,15 @@ struct Link {
 async fn invite(rooms: &Rooms, email: Option<&str>, admin: bool, format: Format) -> anyhow::Result<()> {
     rooms.require_lasting_url()?;
     let email = email.map(address).transpose()?;
+    if let Some(issuer) =
+        rooms.elsewhere().filter(|issuer| rooms.issuers_without_accounts.iter().any(|it| it == issuer))
+    {
+        tracing::warn!(
+            "clients log in at {issuer}, whose people need no invitation and are no accounts here: this account is good for \
+             Keyward's own pages and for development tokens, and for calls with tokens of {issuer} only where accounts = \
+             \"email\""
+        );
+    }
     let invite = rooms.issuer.invite_user(email.as_ref(), admin, None).await?;
     let link = Link { link: invite.link(), admin: invite.is_admin, expires_at: invite.expires_at };
     if format.json {

@@ -40,6 +40,15 @@ impl Config {
         std::iter::once(named(kind, &self.issuer.provider)).chain(trusted)
     }
 
+    /// The issuers elsewhere of whose people nobody is an account here, whatever their address is.
+    pub(crate) fn issuers_without_accounts(&self) -> Vec<String> {
+        let without = self.issuers().filter(|issuer| match issuer {
+            NamedIssuer::Embedded => false,
+            NamedIssuer::Elsewhere(elsewhere) => elsewhere.provider.accounts.is_none(),
+        });
+        without.map(|issuer| issuer.name()).collect()
+    }
+
     /// Where people log in for tokens of Keyward's own, if that is not here.
     pub(crate) fn broker(&self) -> Option<ElsewhereIssuer<'_>> {
         let (kind, provider) = (self.issuer.kind, &self.issuer.provider);

@@ -23,6 +23,8 @@ pub(crate) struct Rooms {
     pub(crate) login_provider: Option<Provider>,
     /// Whether development tokens are taken.
     pub(crate) static_tokens: bool,
+    /// The issuers elsewhere of whose people nobody is an account here.
+    pub(crate) issuers_without_accounts: Vec<String>,
 }
 
 impl Rooms {
@@ -38,20 +40,26 @@ impl Rooms {
         let issuer = Issuer::start_with(config, database, vault, audit, clock.clone(), random.clone(), login);
         let issuer = issuer.await.context("the authorization server cannot start")?;
         let static_tokens = loaded.config.static_tokens_are_on();
-        Ok(Self { cabinet, issuer, connections, login_provider, static_tokens })
+        let issuers_without_accounts = loaded.config.issuers_without_accounts();
+        Ok(Self { cabinet, issuer, connections, login_provider, static_tokens, issuers_without_accounts })
     }
 }
 
 impl Rooms {
     /// Refuses what is of no use where tokens are issued elsewhere; `this` says what it does.
     pub(crate) fn require_own_issuer(&self, this: &str) -> Result<(), Usage> {
-        match self.issuer.config.elsewhere.first() {
+        match self.elsewhere() {
             Some(issuer) => Err(Usage(format!(
                 "this {this}, which [issuer] has switched off: clients log in at {issuer}. Add [[trusted_issuers]] with \
                  kind = \"embedded\" to have both"
             ))),
             None => Ok(()),
         }
+    }
+
+    /// Where clients log in, if not at Keyward's own issuer.
+    pub(crate) fn elsewhere(&self) -> Option<&str> {
+        self.issuer.config.elsewhere.first().map(String::as_str)
     }
 
     /// Refuses what would be bound to a URL that nobody will ever serve.

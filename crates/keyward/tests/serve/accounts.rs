@@ -75,3 +75,23 @@ fn a_verified_email_is_an_account_only_where_the_issuer_is_believed_so_far() {
     let told = refusal();
     assert!(told.starts_with("HTTP/1.1 403") && told.contains("own_credential_missing"), "{told}");
 }
+
+#[test]
+fn whoever_looks_after_accounts_is_told_what_calls_do_not_go_by() {
+    const ISSUER: &str = "https://issuer.example";
+    let direct = |accounts: &str| {
+        let public_url = "public_url = \"http://127.0.0.1:8080\"\n";
+        Place::new(&format!("{public_url}[issuer]\nkind = \"oidc\"\nissuer = \"{ISSUER}\"\n{accounts}"))
+    };
+    for (accounts, told) in [("", true), ("accounts = \"email\"\n", false)] {
+        let place = direct(accounts);
+        let is_told = |stderr: &str| stderr.contains(ISSUER) && stderr.contains("accounts = ");
+        let invited = place.run("user invite --email eve@example.com");
+        assert!(invited.code == Some(0) && invited.stdout.contains("/invite/"), "{}", invited.stderr);
+        assert_eq!(is_told(&invited.stderr), told, "{}", invited.stderr);
+        add_account(&place, "ada@example.com");
+        let closed = place.run("user disable ada@example.com");
+        assert_eq!((closed.code, closed.stdout.as_str()), (Some(0), "ada@example.com is closed\n"));
+        assert_eq!(is_told(&closed.stderr), told, "{}", closed.stderr);
+    }
+}

@@ -82,7 +82,16 @@ fn commands_of_its_own_issuer_say_that_there_is_none() {
     let ended = place.run("client add --name x --redirect-uri https://x.example/callback");
     assert_eq!(ended.code, Some(2));
     assert!(ended.stderr.contains(ISSUER) && ended.stderr.contains("kind = \"embedded\""), "{}", ended.stderr);
-    assert_eq!(place.run("bearer issue --name test --server a").code, Some(0));
+    // Development tokens are taken beside any issuer.
+    let issued = place.run("bearer issue --name test --server a");
+    assert_eq!((issued.code, issued.stderr.as_str()), (Some(0), ""));
+    // What is there from before can be looked at and removed.
+    let listed = place.run("client list");
+    assert_eq!((listed.code, listed.stderr.as_str()), (Some(0), ""));
+    assert!(listed.stdout.contains(&format!("clients log in at {ISSUER}")), "{}", listed.stdout);
+    let revoked = place.run("client revoke x --yes");
+    assert_eq!(revoked.code, Some(1));
+    assert!(revoked.stderr.contains(&format!("log in at {ISSUER}, and are removed there")), "{}", revoked.stderr);
 }
 
 #[test]
