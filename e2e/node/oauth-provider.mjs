@@ -9,11 +9,13 @@
 //          access_token_seconds      how long an access token lives (default 3600)
 //          slow_ms          each answer of the token endpoint waits for up to this, before and after it is worked out
 //          hold             while there is a file of this name, answers of the token endpoint wait after they are worked out
+//          closed           a file: whoever's name is a line of it has no account any more
+//          away             while there is a file of this name, nobody gets an answer
 // prints:  {"event": "listening", "issuer": …}, then for each token that is minted
 //          {"event": "minted", "grant_type", "account", "access_token"}, {"event": "refused", "error"}, and for each logout
 //          {"event": "logout_told", "told", "error"}
 import { randomBytes, randomInt } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import Provider from 'oidc-provider';
@@ -25,6 +27,11 @@ const server = createServer();
 await new Promise((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 const slowness = () => pause(options.slow_ms ? randomInt(options.slow_ms) : 0);
+
+const isClosed = id => Boolean(options.closed && existsSync(options.closed) && readFileSync(options.closed, 'utf8').split('\n').includes(id));
+const account = id => ({
+  accountId: id, claims: () => ({ sub: id, email: id.includes('@') ? id : `${id}@example.com`, email_verified: true }),
+});
 
 const provider = new Provider(issuer, {
   clients: [{
@@ -40,7 +47,7 @@ const provider = new Provider(issuer, {
   // Its own refuses to call this machine, where Keyward is told of logouts.
   fetch: (url, { dispatcher, ...options }) => fetch(url, options),
   cookies: { keys: [randomBytes(16).toString('hex')] },
-  findAccount: (_, id) => ({ accountId: id, claims: () => ({ sub: id, email: id.includes('@') ? id : `${id}@example.com`, email_verified: true }) }),
+  findAccount: (_, id) => isClosed(id) ? undefined : account(id),
   features: { devInteractions: { enabled: true }, revocation: { enabled: true }, backchannelLogout: { enabled: true } },
   issueRefreshToken: () => true,
   rotateRefreshToken: true,
@@ -62,5 +69,9 @@ provider.use(async (context, next) => {
   if (slow) await slowness();
   while (slow && options.hold && existsSync(options.hold)) await pause(10);
 });
-server.on('request', provider.callback());
+const callback = provider.callback();
+server.on('request', (request, response) => {
+  if (options.away && existsSync(options.away)) request.socket.destroy();
+  else callback(request, response);
+});
 emit('listening', { issuer });

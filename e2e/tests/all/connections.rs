@@ -53,7 +53,7 @@ impl Provider {
     }
 
     /// The access tokens that were minted for an account.
-    fn tokens_of(&self, account: &str) -> BTreeSet<String> {
+    pub(crate) fn tokens_of(&self, account: &str) -> BTreeSet<String> {
         let minted = self.told("minted").into_iter().filter(|minted| minted["account"] == account);
         minted.filter_map(|minted| minted["access_token"].as_str().map(|token| format!("Bearer {token}"))).collect()
     }
@@ -69,7 +69,7 @@ pub(crate) fn free_address() -> Result<SocketAddr> {
 }
 
 /// A server that answers everything with the credential that it got.
-fn mirror() -> Result<Scripted> {
+pub(crate) fn mirror() -> Result<Scripted> {
     Scripted::start(|request, connection| {
         let got = request.header("authorization").unwrap_or_default();
         connection.result(request, &json!({ "got": got }))
@@ -136,7 +136,7 @@ fn bearer(keyward: &Keyward, person: &Person) -> Result<String> {
 }
 
 /// What upstream got of a call.
-fn got(answer: &Response) -> Result<String> {
+pub(crate) fn got(answer: &Response) -> Result<String> {
     ensure!(answer.status == 200, "{}: {}", answer.status, answer.text());
     let message = answer.message()?;
     Ok(message["result"]["got"].as_str().context("no word of what was got")?.to_owned())

@@ -40,6 +40,7 @@ mod audit_retention;
 mod audit_vocabulary;
 mod backup;
 mod broker;
+mod broker_afterwards;
 mod broker_canaille;
 mod connections;
 mod connections_mcp;
