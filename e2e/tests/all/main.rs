@@ -25,6 +25,7 @@ mod openbao;
 mod phases;
 
 mod direct;
+mod direct_bad_provider;
 mod direct_better_auth;
 mod direct_canaille;
 mod direct_moving;
