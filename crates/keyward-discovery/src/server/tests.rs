@@ -82,6 +82,9 @@ fn what_is_no_object_is_no_metadata() {
     {
         assert_eq!(parse(text), Err(InvalidMetadata::Form), "{text}");
     }
+    let no_text = b"{\"issuer\":\"https://as.example\",\"x\":\"\xff\"}";
+    let read = AuthorizationServerMetadata::parse(no_text, "https://as.example", false);
+    assert_eq!(read, Err(InvalidMetadata::Form), "in a member that nobody wants");
 }
 
 #[test]

@@ -80,10 +80,10 @@ enum Seconds {
 
 /// Reads an answer. Some providers send errors with status 200, so the body decides.
 pub(crate) fn parse(status: StatusCode, body: &[u8]) -> Result<TokenResponse, TokenRefused> {
-    // The derived code would also take a list of the members in their order.
+    // The derived code would also take a list of the members in their order, and not see what is no text in others.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
-    let parsed = serde_json::from_slice::<Body>(body).ok().filter(|_| is_object);
-    let body = match parsed {
+    let text = std::str::from_utf8(body).ok().filter(|_| is_object);
+    let body = match text.and_then(|text| serde_json::from_str::<Body>(text).ok()) {
         Some(body) => body,
         None if !status.is_success() => return Err(TokenRefused::Status(status.as_u16())),
         None => return Err(TokenRefused::Malformed("it is no JSON object of the right form")),
@@ -210,6 +210,12 @@ mod tests {
     fn a_providers_words_are_tamed() {
         let body = "{\"error\":\"<script>alert(1)</script>\",\"error_description\":\"a\\u202eb\\u0000\\nc\"}";
         assert_eq!(err(400, body), "the provider answered scriptalert1script: ab c");
+    }
+
+    #[test]
+    fn what_is_no_text_is_seen_in_members_that_nobody_wants() {
+        let body = b"{\"access_token\":\"a\",\"x\":\"\xff\"}";
+        assert!(matches!(parse(StatusCode::OK, body), Err(TokenRefused::Malformed(_))));
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use url::Url;
 use super::person::{Person, tame};
 use super::problem::LoginFailed;
 use crate::account::email::EmailAddress;
-use crate::json::object;
+use crate::json::{object, text};
 
 /// `GET /user`.
 #[derive(Deserialize)]
@@ -46,7 +46,7 @@ pub(super) fn read(issuer: &str, user: &[u8], emails: &[u8]) -> Result<Person, L
 
 /// The primary address, if it is verified. Addresses that GitHub gives out itself receive nothing and name nobody.
 fn primary(json: &[u8]) -> Result<Option<EmailAddress>, LoginFailed> {
-    let emails: Vec<Email> = serde_json::from_slice(json).map_err(|_| LoginFailed::AboutMalformed)?;
+    let emails: Vec<Email> = text(json).map_err(|_| LoginFailed::AboutMalformed)?;
     let own = |email: &&Email| {
         email.primary && email.verified && !email.email.to_ascii_lowercase().ends_with("@users.noreply.github.com")
     };
@@ -77,5 +77,6 @@ mod tests {
         assert_eq!(read(r#"[{"email":"1+a@users.noreply.github.com","primary":true,"verified":true}]"#), None);
         assert_eq!(read("[]"), None);
         assert!(primary(br#"{"message":"Not Found"}"#).is_err());
+        assert!(primary(b"[{\"email\":\"a@b.example\",\"primary\":true,\"verified\":true,\"x\":\"\xff\"}]").is_err());
     }
 }

@@ -161,5 +161,7 @@ mod tests {
         for other in ["eyJhbGciOi.e30.x", r#"["s","eve@example.com",true,"Eve",null]"#, r#"{"sub":"s","sub":"s"}"#] {
             assert!(matches!(complete(&mut mine, other.as_bytes()), Err(LoginFailed::AboutMalformed)), "{other}");
         }
+        let no_text = complete(&mut mine, b"{\"sub\":\"s\",\"x\":\"\xff\"}");
+        assert!(matches!(no_text, Err(LoginFailed::AboutMalformed)), "in a member that nobody wants");
     }
 }
