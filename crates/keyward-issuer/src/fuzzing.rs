@@ -1,5 +1,6 @@
 //! What `cargo fuzz` drives: the parsers of what strangers send. No part of the room's interface.
 
+pub use crate::login::provider::fuzzing::{authorization_response, github, userinfo};
 use crate::parameters::Parameters;
 use crate::redirect_uri::{self, RedirectUri};
 use crate::register::metadata::{AuthMethod, Metadata, Source, UnverifiedMetadata};

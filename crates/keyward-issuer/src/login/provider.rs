@@ -14,6 +14,7 @@ mod browser;
 pub(crate) mod callback;
 pub(crate) mod ended;
 mod form;
+pub(crate) mod fuzzing;
 mod github;
 mod leave;
 mod person;

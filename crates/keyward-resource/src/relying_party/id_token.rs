@@ -69,7 +69,19 @@ impl RelyingParty {
     ) -> Result<IdToken, StatementError> {
         let algorithm = UnverifiedStatement::parse(token)?.algorithm();
         let json = self.claims(token, &["jwt"]).await?;
-        let claims: Claims = object(&json).map_err(|_| TokenError::Claims)?;
+        self.read_id_token(&json, algorithm, nonce, access_token, now)
+    }
+
+    /// Of what a key of the provider has signed with `algorithm`.
+    pub(crate) fn read_id_token(
+        &self,
+        json: &[u8],
+        algorithm: Algorithm,
+        nonce: &str,
+        access_token: &[u8],
+        now: Timestamp,
+    ) -> Result<IdToken, StatementError> {
+        let claims: Claims = object(json).map_err(|_| TokenError::Claims)?;
         self.check_parties(&claims.iss, &claims.aud)?;
         let alone = claims.aud.as_slice().len() == 1;
         if !claims.azp.as_ref().map_or(alone, |azp| *azp == self.client_id) {

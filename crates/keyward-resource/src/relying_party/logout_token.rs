@@ -52,7 +52,12 @@ impl RelyingParty {
     pub async fn logout_token(&self, token: &str, now: Timestamp) -> Result<LogoutToken, StatementError> {
         // Not every provider gives it the type that it should have.
         let json = self.claims(token, &["logout+jwt", "jwt"]).await?;
-        let claims: Claims = object(&json).map_err(|_| TokenError::Claims)?;
+        self.read_logout_token(&json, now)
+    }
+
+    /// Of what a key of the provider has signed.
+    pub(crate) fn read_logout_token(&self, json: &[u8], now: Timestamp) -> Result<LogoutToken, StatementError> {
+        let claims: Claims = object(json).map_err(|_| TokenError::Claims)?;
         self.check_parties(&claims.iss, &claims.aud)?;
         self.check_times(claims.exp, claims.iat, now)?;
         let usable_until = claims.iat.at().plus(FRESH + self.leeway);

@@ -3,8 +3,14 @@
 use http::StatusCode;
 use keyward_core::secret::Secret;
 
+use super::finish::{Answer, code_of};
 use super::token_response;
 use super::token_set::TokenSet;
+
+/// The code in an authorization response, or what people are told.
+pub fn authorization_code(answer: Answer) -> Result<String, String> {
+    code_of(answer).map_err(|refused| refused.to_string())
+}
 
 /// The tokens in the answer of a token endpoint, or what people are told.
 pub fn token_response(status: u16, body: &[u8]) -> Result<Vec<Secret>, String> {

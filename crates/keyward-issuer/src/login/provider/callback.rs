@@ -31,6 +31,14 @@ pub(crate) struct Query {
     error_description: Option<String>,
 }
 
+impl Query {
+    /// What it answers; to which question is known.
+    pub(crate) fn answer(self) -> Answer {
+        let Self { code, iss, error, error_description, .. } = self;
+        Answer { code, state: None, iss, error, error_description }
+    }
+}
+
 pub(crate) async fn arrive(
     State(issuer): State<Issuer>,
     headers: HeaderMap,
@@ -69,9 +77,7 @@ async fn finish(
         resource: attempt.resource,
         scope: attempt.scope,
     };
-    let Query { code, iss, error, error_description, .. } = query;
-    let answer = Answer { code, state: None, iss, error, error_description };
-    let tokens = provider.connections.finish_login(question, answer, &browser.code_verifier(&state)).await?;
+    let tokens = provider.connections.finish_login(question, query.answer(), &browser.code_verifier(&state)).await?;
     let person = person::of(issuer, provider, &tokens, &browser.nonce(&state)).await?;
     // A provider that does not say when is believed to have done as it was asked.
     if attempt.fresh && person.logged_in_by.is_some_and(|by| by < attempt.created_at) {

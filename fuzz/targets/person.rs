@@ -1,0 +1,20 @@
+//! Any bytes as what a provider's interfaces say of a person: its userinfo endpoint, and GitHub's two, with a zero byte between.
+#![no_main]
+
+use keyward_issuer::fuzzing::{github, userinfo};
+use serde_json::Value;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    if let Some(claims) = userinfo(data) {
+        let said: Value = serde_json::from_slice(data).expect("JSON, since it was taken");
+        assert_eq!(said["sub"], "s");
+        assert!(!claims.domain_owner_verified, "it was said of another address");
+    }
+    let mut answers = data.splitn(2, |&byte| byte == 0);
+    let (user, emails) = (answers.next().unwrap_or_default(), answers.next().unwrap_or(b"[]"));
+    if let Some((subject, email, name)) = github(user, emails) {
+        assert!(subject.bytes().all(|byte| byte.is_ascii_digit()));
+        assert!(email.is_none_or(|email| email.contains('@') && !email.ends_with("@users.noreply.github.com")));
+        assert!(name.is_none_or(|name| !name.is_empty() && !name.contains(char::is_control)));
+    }
+});
