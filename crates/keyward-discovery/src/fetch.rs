@@ -8,18 +8,32 @@ use keyward_outbound::{Client, Guard, OutboundError};
 use url::Url;
 
 use crate::error::{DiscoveryError, InvalidMetadata};
-use crate::server::{AuthorizationServerMetadata, endpoint, server_documents};
+use crate::server::{AuthorizationServerMetadata, endpoint, openid_documents, server_documents};
 
 /// Finds the metadata of `issuer` at its well-known places. What a place answers that is not its document is passed
 /// over: many servers have a page for whatever is asked for.
 pub async fn discover(client: &Client, issuer: &str) -> Result<AuthorizationServerMetadata, DiscoveryError> {
+    discover_among(client, issuer, server_documents).await
+}
+
+/// The same of an OpenID provider. Where it has a document of either kind, that of OpenID Connect Discovery is taken: only
+/// there has it to say where claims about a person are, and where people log out.
+pub async fn discover_openid(client: &Client, issuer: &str) -> Result<AuthorizationServerMetadata, DiscoveryError> {
+    discover_among(client, issuer, openid_documents).await
+}
+
+async fn discover_among(
+    client: &Client,
+    issuer: &str,
+    places: impl Fn(&Url) -> Vec<Url>,
+) -> Result<AuthorizationServerMetadata, DiscoveryError> {
     let http_allowed = http_allowed(client, issuer);
     let Some(base) = endpoint(issuer, http_allowed) else {
         let url = words::tame(issuer).unwrap_or_default();
         return Err(DiscoveryError::Invalid { url, cause: InvalidMetadata::Issuer });
     };
     let read = |json: &Bytes| AuthorizationServerMetadata::parse(json, issuer, http_allowed);
-    first_document(client, server_documents(&base), read).await
+    first_document(client, places(&base), read).await
 }
 
 /// Fetches the metadata of `issuer` from where the operator says that it is.

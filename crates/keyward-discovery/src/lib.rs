@@ -24,6 +24,6 @@ mod server;
 
 pub use challenge::challenge;
 pub use error::{DiscoveryError, InvalidMetadata};
-pub use fetch::{discover, discover_at, first_document};
+pub use fetch::{discover, discover_at, discover_openid, first_document};
 pub use resource::{ResourceMetadata, resource_documents};
 pub use server::{AuthorizationServerMetadata, endpoint, server_documents};

@@ -138,5 +138,12 @@ pub fn server_documents(issuer: &Url) -> Vec<Url> {
     }
 }
 
+/// The same places for an OpenID provider: first that of OpenID Connect Discovery §4.
+pub(crate) fn openid_documents(issuer: &Url) -> Vec<Url> {
+    let mut places = server_documents(issuer);
+    places.reverse();
+    places
+}
+
 #[cfg(test)]
 mod tests;

@@ -76,6 +76,22 @@ async fn the_first_place_that_has_it_is_the_last_that_is_asked() {
 }
 
 #[tokio::test]
+async fn of_an_openid_provider_the_document_that_says_more_is_taken() {
+    let host = Host::start().await;
+    let issuer = format!("{}/t", host.origin);
+    host.document(OAUTH, &issuer);
+    let userinfo = format!("{}/userinfo", host.origin);
+    let found = discover_openid(&client(), &issuer).await.expect("there is one");
+    assert_eq!(found.userinfo_endpoint, None);
+    assert_eq!(host.asked(), [APPENDED, OPENID, OAUTH]);
+    let document = json!({ "issuer": issuer, "userinfo_endpoint": userinfo });
+    host.answer(OPENID, "200 OK", &document.to_string());
+    let found = discover_openid(&client(), &issuer).await.expect("there are two");
+    assert_eq!(found.userinfo_endpoint.map(String::from), Some(userinfo));
+    assert_eq!(host.asked(), [APPENDED, OPENID]);
+}
+
+#[tokio::test]
 async fn what_is_not_its_document_is_passed_over() {
     let host = Host::start().await;
     let issuer = format!("{}/t", host.origin);
