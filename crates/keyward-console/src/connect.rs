@@ -110,7 +110,7 @@ fn provider_host(config: &ConnectionConfig) -> String {
     };
     match &config.provider {
         ProviderConfig::Endpoints { authorization_endpoint, .. } => host(authorization_endpoint.as_str()),
-        ProviderConfig::Issuer(issuer) | ProviderConfig::IssuerAt { issuer, .. } => host(issuer),
+        ProviderConfig::Issuer(issuer) | ProviderConfig::OpenId { issuer, .. } => host(issuer),
         ProviderConfig::Resource { issuer: Some(issuer), .. } => host(issuer),
         ProviderConfig::Resource { resource, issuer: None } => {
             format!("{}, or whoever protects it", host(resource.as_str()))

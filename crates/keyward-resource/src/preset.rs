@@ -42,6 +42,8 @@ pub struct Preset {
     pub form: Option<(&'static [&'static str], &'static [&'static str])>,
     /// Whether clients can log in there for Keyward's servers.
     pub direct: DirectUse,
+    /// How it gives refresh tokens to whom its people log in at.
+    pub offline_access: OfflineAccess,
     /// What has to be set there, a sentence each.
     pub steps: &'static [&'static str],
 }
@@ -73,6 +75,17 @@ pub enum DirectUse {
     PreparedClients(&'static str),
     /// They cannot: people can only log in there through the broker. The text says why.
     No(&'static str),
+}
+
+/// How a provider gives refresh tokens to those at whom its people log in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfflineAccess {
+    /// For the scope `offline_access` and the person's consent each time, `prompt=consent` (OpenID Connect Core §11).
+    Consented,
+    /// For that scope; asking for the consent too would be a page more at each login, or more than people may give.
+    Scope,
+    /// Not for that scope.
+    Otherwise,
 }
 
 impl Preset {
@@ -127,6 +140,7 @@ impl Preset {
         email_rule: EmailRule::Verified,
         form: None,
         direct: DirectUse::Yes,
+        offline_access: OfflineAccess::Consented,
         steps: &[],
     };
 }

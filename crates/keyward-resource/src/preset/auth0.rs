@@ -1,6 +1,6 @@
 //! Auth0.
 
-use super::{Preset, PresetIssuer};
+use super::{OfflineAccess, Preset, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -9,6 +9,7 @@ pub(super) const PRESET: Preset = Preset {
     issuer: PresetIssuer::Like("https://example.eu.auth0.com/"),
     // `at+jwt` with the RFC 9068 profile only.
     type_rule: TypeRule::Tolerant,
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "APIs: one for each server, with its URL as identifier, signed with RS256, token profile RFC 9068, and the server's \
          scopes as permissions",

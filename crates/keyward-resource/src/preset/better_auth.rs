@@ -1,6 +1,6 @@
 //! Better Auth, with its OAuth provider plugin.
 
-use super::{Preset, PresetIssuer};
+use super::{OfflineAccess, Preset, PresetIssuer};
 use crate::jwt::{Algorithm, TypeRule};
 
 pub(super) const PRESET: Preset = Preset {
@@ -12,6 +12,7 @@ pub(super) const PRESET: Preset = Preset {
     // `at+jwt` since 1.7; its JWT plugin alone writes none.
     type_rule: TypeRule::Tolerant,
     form: Some((&["scope"], &[])),
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "plugins: jwt(), and mcp() of @better-auth/mcp or oauthProvider() of @better-auth/oauth-provider, with \
          allowDynamicClientRegistration and allowUnauthenticatedClientRegistration for MCP clients",

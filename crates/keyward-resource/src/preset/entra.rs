@@ -1,6 +1,6 @@
 //! Microsoft Entra ID, version 2.0 of its tokens.
 
-use super::{DirectUse, Preset, PresetAudience, PresetIssuer};
+use super::{DirectUse, OfflineAccess, Preset, PresetAudience, PresetIssuer};
 use crate::claim_map::EmailRule;
 use crate::jwt::TypeRule;
 
@@ -17,6 +17,8 @@ pub(super) const PRESET: Preset = Preset {
     // ID tokens have no `azp`.
     form: Some((&["azp"], &["nonce"])),
     direct: DirectUse::PreparedClients("it registers no clients"),
+    // In many companies nobody but an administrator can consent.
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "the issuer is that of your tenant: never `common` or `organizations`, which everybody's tenants sign for",
         "App registrations: one for each server, with requestedAccessTokenVersion 2 in its manifest; its application id is an \

@@ -1,6 +1,6 @@
 //! Keycloak.
 
-use super::{Preset, PresetIssuer};
+use super::{OfflineAccess, Preset, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -10,6 +10,7 @@ pub(super) const PRESET: Preset = Preset {
     // `at+jwt` is an option of each client.
     type_rule: TypeRule::Tolerant,
     named: &[("/realm_access/roles", "role:"), ("groups", "group:")],
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "Client scopes: one for each scope of the servers, of type Optional, with a mapper of type Audience whose Included \
          Custom Audience is the server's URL; without it tokens have no `aud` for the server and are refused",

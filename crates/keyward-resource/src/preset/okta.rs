@@ -1,6 +1,6 @@
 //! Okta, with a custom authorization server.
 
-use super::{DirectUse, Preset, PresetIssuer};
+use super::{DirectUse, OfflineAccess, Preset, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -14,6 +14,7 @@ pub(super) const PRESET: Preset = Preset {
     direct: DirectUse::PreparedClients(
         "its custom authorization servers register no client that comes without an API token",
     ),
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "Security, API, Authorization Servers: a custom one for each server (the organization's own signs tokens that nobody \
          else can verify), with the server's URL as audience",

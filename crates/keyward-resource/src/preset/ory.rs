@@ -1,6 +1,6 @@
 //! Ory Network, and Ory Hydra.
 
-use super::{Preset, PresetIssuer};
+use super::{OfflineAccess, Preset, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -11,6 +11,7 @@ pub(super) const PRESET: Preset = Preset {
     // `scp` as a list, or `scope` as a text, by its strategies.jwt.scope_claim.
     scopes: &["scp"],
     form: Some((&["client_id"], &[])),
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "OAuth2, configuration: access token type JWT (strategies.access_token), scope claim list",
         "the issuer is as its metadata writes it: that of Hydra ends with a slash",

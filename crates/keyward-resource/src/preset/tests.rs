@@ -268,6 +268,8 @@ fn what_presets_say_fits_the_documents() {
         let signed = &read.id_token_signing_alg_values_supported;
         let pinned = preset.algorithms.iter().any(|algorithm| signed.iter().any(|name| name == algorithm.name()));
         assert!(signed.is_empty() || pinned, "{name}: {signed:?}");
+        let offers = read.scopes_supported.iter().any(|scope| scope == "offline_access");
+        assert_eq!(offers, preset.offline_access != OfflineAccess::Otherwise, "{name}");
         // Where clients can neither register nor be known by a URL, somebody has to set them up.
         let takes_strangers = read.registration_endpoint.is_some() || read.client_id_metadata_document_supported;
         let in_the_other_document = name == "stytch" || served.document == include_str!("discovery/workos_openid.json");

@@ -1,6 +1,6 @@
 //! WorkOS AuthKit.
 
-use super::{Preset, PresetIssuer};
+use super::{OfflineAccess, Preset, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -9,6 +9,7 @@ pub(super) const PRESET: Preset = Preset {
     issuer: PresetIssuer::Like("https://example.authkit.app"),
     type_rule: TypeRule::Tolerant,
     named: &[("role", "role:"), ("roles", "role:")],
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "Connect, Configuration: switch on MCP Auth with Client ID Metadata Documents, and Dynamic Client Registration for \
          clients that need it",

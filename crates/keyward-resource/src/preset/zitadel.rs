@@ -1,6 +1,6 @@
 //! Zitadel.
 
-use super::{DirectUse, Preset, PresetAudience, PresetIssuer};
+use super::{DirectUse, OfflineAccess, Preset, PresetAudience, PresetIssuer};
 use crate::jwt::TypeRule;
 
 pub(super) const PRESET: Preset = Preset {
@@ -15,6 +15,7 @@ pub(super) const PRESET: Preset = Preset {
     direct: DirectUse::PreparedClients(
         "those that register themselves there are in a project of their own, without your roles",
     ),
+    offline_access: OfflineAccess::Scope,
     steps: &[
         "Project: switch on Assert Roles on Authentication; its tokens have no scopes, and roles count as scopes `role:NAME`",
         "Applications: one of type User Agent or Native with PKCE for each MCP client, its token type JWT (else they are opaque)",

@@ -55,12 +55,14 @@ pub enum ProviderConfig {
     },
     /// Its metadata says (RFC 8414).
     Issuer(String),
-    /// Its metadata says, and is where the operator says.
-    IssuerAt {
+    /// Its metadata says (OpenID Connect Discovery §4), and what is asked for is who somebody is.
+    OpenId {
         /// Its issuer identifier, which the metadata must name.
         issuer: String,
-        /// Where the metadata is.
-        metadata_url: Url,
+        /// Where the metadata is, if not at one of the usual places.
+        metadata_url: Option<Url>,
+        /// How it gives refresh tokens.
+        offline_access: OfflineAccess,
     },
     /// The metadata of a protected resource names it (RFC 9728), as MCP's authorization specification has it.
     Resource {
@@ -70,6 +72,17 @@ pub enum ProviderConfig {
         /// is shown that secret.
         issuer: Option<String>,
     },
+}
+
+/// How an OpenID provider gives refresh tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfflineAccess {
+    /// For the scope `offline_access` and the person's consent each time, `prompt=consent` (OpenID Connect Core §11).
+    Consented,
+    /// For that scope.
+    Scope,
+    /// Not for that scope.
+    Otherwise,
 }
 
 /// A client that the provider's operator has registered.

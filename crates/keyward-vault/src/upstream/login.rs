@@ -114,7 +114,7 @@ impl Connections {
         let connection = self.login()?;
         let provider = connection.provider(&inner.clock).await?;
         let client = inner.client(connection, &provider).await?;
-        let scope = connection.config.scopes.to_string();
+        let scope = connection.scope(&provider);
         let challenge = challenge_of(departure.code_verifier);
         let mut url = inner.authorization_url(connection, &provider, &client, &scope, departure.state, &challenge);
         if let Some(nonce) = departure.nonce {
@@ -319,7 +319,7 @@ fn standing(reason: BreakReason) -> Standing {
 fn is_of(row: &UpstreamGrant, provider: &ProviderConfig) -> bool {
     match provider {
         ProviderConfig::Issuer(issuer)
-        | ProviderConfig::IssuerAt { issuer, .. }
+        | ProviderConfig::OpenId { issuer, .. }
         | ProviderConfig::Endpoints { issuer: Some(issuer), .. } => row.issuer == *issuer,
         ProviderConfig::Endpoints { issuer: None, token_endpoint, .. } => row.issuer == token_endpoint.as_str(),
         ProviderConfig::Resource { .. } => true,

@@ -5,17 +5,21 @@ use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICAT
 use http::{Method, StatusCode};
 use keyward_discovery::{
     AuthorizationServerMetadata, DiscoveryError, InvalidMetadata, ResourceMetadata, challenge, discover, discover_at,
-    endpoint, first_document, resource_documents,
+    discover_openid, endpoint, first_document, resource_documents,
 };
 use keyward_outbound::OutboundError;
 use url::Url;
 
 use super::Connection;
-use super::config::{AuthMethod, ProviderConfig};
+use super::config::{AuthMethod, OfflineAccess, ProviderConfig};
 use super::metadata::ServerMetadata;
 
 /// What an MCP server is asked with, to be told who protects it. No server does anything for it.
 const PING: &[u8] = br#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#;
+/// What is asked for to know who somebody is (OpenID Connect Core §5.4).
+const IDENTITY: [&str; 3] = ["openid", "profile", "email"];
+/// Without it many servers give no refresh token (OpenID Connect Core §11), and the person would be asked again every hour.
+pub(super) const OFFLINE_ACCESS: &str = "offline_access";
 
 /// A provider, found.
 #[derive(Debug)]
@@ -37,6 +41,8 @@ pub(crate) struct Provider {
     pub(crate) resource: Option<String>,
     /// What to ask for where the configuration says nothing.
     pub(crate) scopes: Vec<String>,
+    /// Whether it gives `offline_access` with the person's consent only, also where that was given before.
+    pub(crate) offline_by_consent: bool,
 }
 
 impl Connection {
@@ -57,15 +63,26 @@ impl Connection {
                     auth_methods: None,
                     resource: None,
                     scopes: Vec::new(),
+                    offline_by_consent: true,
                 })
             }
             ProviderConfig::Issuer(issuer) => {
                 let server = self.server_metadata(issuer).await?;
                 Ok(Provider::of(issuer.clone(), server))
             }
-            ProviderConfig::IssuerAt { issuer, metadata_url } => {
-                let server = usable(issuer, discover_at(&self.http, issuer, metadata_url).await?)?;
-                Ok(Provider::of(issuer.clone(), server))
+            ProviderConfig::OpenId { issuer, metadata_url, offline_access } => {
+                let metadata = match metadata_url {
+                    Some(url) => discover_at(&self.http, issuer, url).await?,
+                    None => discover_openid(&self.http, issuer).await?,
+                };
+                let server = usable(issuer, metadata)?;
+                let offers = *offline_access != OfflineAccess::Otherwise && offers_offline_access(&server);
+                let scopes = IDENTITY.into_iter().chain(offers.then_some(OFFLINE_ACCESS));
+                Ok(Provider {
+                    scopes: scopes.map(str::to_owned).collect(),
+                    offline_by_consent: *offline_access != OfflineAccess::Scope,
+                    ..Provider::of(issuer.clone(), server)
+                })
             }
             ProviderConfig::Resource { resource, issuer } => {
                 self.discover_by_resource(resource, issuer.as_deref()).await
@@ -84,11 +101,8 @@ impl Connection {
             Some(scopes) => scopes.split_ascii_whitespace().map(str::to_owned).collect(),
             None => found.scopes_supported,
         };
-        // Without it some servers give no refresh token, and the person would be asked again every hour.
-        let offline = "offline_access";
-        if server.scopes_supported.iter().any(|scope| scope == offline) && !scopes.iter().any(|scope| scope == offline)
-        {
-            scopes.push(offline.to_owned());
+        if offers_offline_access(&server) && !scopes.iter().any(|scope| scope == OFFLINE_ACCESS) {
+            scopes.push(OFFLINE_ACCESS.to_owned());
         }
         Ok(Provider { resource: Some(found.resource), scopes, ..Provider::of(issuer, server) })
     }
@@ -143,6 +157,10 @@ fn usable(issuer: &str, metadata: AuthorizationServerMetadata) -> Result<ServerM
     metadata.try_into().map_err(|cause| DiscoveryError::Invalid { url: issuer.to_owned(), cause })
 }
 
+fn offers_offline_access(server: &ServerMetadata) -> bool {
+    server.scopes_supported.iter().any(|scope| scope == OFFLINE_ACCESS)
+}
+
 impl Provider {
     fn of(issuer: String, server: ServerMetadata) -> Self {
         Self {
@@ -158,6 +176,7 @@ impl Provider {
             auth_methods: server.auth_methods,
             resource: None,
             scopes: Vec::new(),
+            offline_by_consent: true,
         }
     }
 

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::client::OwnClient;
 use super::error::ConnectError;
-use super::provider::Provider;
+use super::provider::{OFFLINE_ACCESS, Provider};
 use super::{Connection, Connections, Inner, LOGIN};
 use crate::seal::Place;
 
@@ -54,10 +54,7 @@ impl Inner {
         let client = self.client(connection, &provider).await?;
         let state = PlainToken::generate(TokenKind::State, &self.random)?;
         let verifier = Zeroizing::new(URL_SAFE_NO_PAD.encode(*Zeroizing::new(self.random.bytes::<32>()?)));
-        let scope = match connection.config.scopes.is_empty() {
-            true => provider.scopes.join(" "),
-            false => connection.config.scopes.to_string(),
-        };
+        let scope = connection.scope(&provider);
         let id = uuid_v7(now, &self.random)?;
         let authorization = UpstreamAuthorization {
             id,
@@ -103,15 +100,24 @@ impl Inner {
         if let Some(resource) = &provider.resource {
             query.append_pair("resource", resource);
         }
-        // OpenID Connect Core §11: it is given with the person's consent only, also where it was given before.
-        let asks_offline = scope.split(' ').any(|scope| scope == "offline_access");
+        let asks_offline = scope.split(' ').any(|scope| scope == OFFLINE_ACCESS);
         let configured = &connection.config.parameters;
-        if asks_offline && !configured.iter().any(|(name, _)| name == "prompt") {
+        if asks_offline && provider.offline_by_consent && !configured.iter().any(|(name, _)| name == "prompt") {
             query.append_pair("prompt", "consent");
         }
         query.extend_pairs(configured);
         drop(query);
         url
+    }
+}
+
+impl Connection {
+    /// What it asks for: what the configuration says, or else what the provider does.
+    pub(super) fn scope(&self, provider: &Provider) -> String {
+        match self.config.scopes.is_empty() {
+            true => provider.scopes.join(" "),
+            false => self.config.scopes.to_string(),
+        }
     }
 }
 

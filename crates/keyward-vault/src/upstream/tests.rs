@@ -1,6 +1,7 @@
 //! Connecting, refreshing and ending against a provider that answers by script, on both databases.
 
 mod discovery;
+mod login;
 mod stand_in;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use http::header::AUTHORIZATION;
 use keyward_core::clock::Timestamp;
 use keyward_core::id::{ConnectionId, SessionId, UserId};
 use keyward_core::random::Random;
+use keyward_core::scope::ScopeSet;
 use keyward_core::secret::Secret;
 use keyward_outbound::TlsConnector;
 use keyward_storage::upstream_grants::{self, UpstreamGrant};

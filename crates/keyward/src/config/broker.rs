@@ -23,7 +23,8 @@ pub(crate) struct Broker {
     pub(crate) client_secret: Option<Text<SecretPlace>>,
     /// With `broker`: how Keyward proves to be that client. When absent: as the provider's metadata has it.
     pub(crate) token_endpoint_auth_method: Option<AuthMethod>,
-    /// With `broker`: what to ask the provider for. When absent: `openid`, `profile` and `email`.
+    /// With `broker`: what to ask the provider for. When absent: `openid`, `profile` and `email`, and `offline_access` where its
+    /// metadata names that.
     pub(crate) scopes: Vec<Text<Scope>>,
     /// With `broker`: further parameters of the authorization request.
     pub(crate) authorization_parameters: BTreeMap<String, String>,

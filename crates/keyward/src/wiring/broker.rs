@@ -6,6 +6,7 @@ use anyhow::Context;
 use keyward_core::clock::Clock;
 use keyward_issuer::account::email::EmailAddress;
 use keyward_issuer::login::provider::{AccountRules, EmailTrust, Identity, LoginProvider, SignUp};
+use keyward_resource::preset::OfflineAccess;
 use keyward_resource::{Algorithm, EmailRule, Provider, RelyingParty};
 use keyward_vault::upstream::config::{self as upstream, ConnectionConfig};
 use keyward_vault::upstream::{Connections, LOGIN};
@@ -32,15 +33,9 @@ pub(crate) fn connection(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Opt
         method: broker.token_endpoint_auth_method,
         is_github,
     };
-    let is_entra = named.provider.preset == Some(IssuerPreset::Entra);
-    let usual = match is_github {
-        true => "read:user user:email",
-        // Without it there is no refresh token, and nobody could be asked whether an account is closed.
-        false if is_entra => "openid profile email offline_access",
-        false => "openid profile email",
-    };
-    let scopes = match broker.scopes.is_empty() {
-        true => usual.parse()?,
+    // Without any, those that an OpenID provider needs.
+    let scopes = match is_github && broker.scopes.is_empty() {
+        true => "read:user user:email".parse()?,
         false => broker.scopes.iter().map(|scope| scope.0.clone()).collect(),
     };
     let mut parameters: Vec<(String, String)> = broker.authorization_parameters.clone().into_iter().collect();
@@ -49,10 +44,6 @@ pub(crate) fn connection(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Opt
         && !broker.authorization_parameters.contains_key("access_type")
     {
         parameters.push(("access_type".to_owned(), "offline".to_owned()));
-    }
-    // Entra gives that without asking for consent anew, and in many companies nobody but an administrator can consent.
-    if is_entra && broker.scopes.is_empty() && !broker.authorization_parameters.contains_key("prompt") {
-        parameters.push(("prompt".to_owned(), "select_account".to_owned()));
     }
     Ok(Some(ConnectionConfig {
         name: name(named),
@@ -66,12 +57,16 @@ pub(crate) fn connection(loaded: &Loaded, layout: &Layout) -> anyhow::Result<Opt
     }))
 }
 
-/// Where its endpoints are named.
+/// Where its endpoints are named, and how it gives refresh tokens.
 fn place(named: ElsewhereIssuer<'_>) -> anyhow::Result<upstream::ProviderConfig> {
-    let issuer = named.issuer();
-    let Some(given) = &named.provider.metadata_url else { return Ok(upstream::ProviderConfig::Issuer(issuer)) };
-    let metadata_url = Url::parse(&given.0.to_text()).context("metadata_url of [issuer]")?;
-    Ok(upstream::ProviderConfig::IssuerAt { issuer, metadata_url })
+    let given = named.provider.metadata_url.as_ref().map(|given| Url::parse(&given.0.to_text()));
+    let offline_access = match named.preset().map(|preset| preset.offline_access) {
+        Some(OfflineAccess::Scope) => upstream::OfflineAccess::Scope,
+        Some(OfflineAccess::Otherwise) => upstream::OfflineAccess::Otherwise,
+        Some(OfflineAccess::Consented) | None => upstream::OfflineAccess::Consented,
+    };
+    let metadata_url = given.transpose().context("metadata_url of [issuer]")?;
+    Ok(upstream::ProviderConfig::OpenId { issuer: named.issuer(), metadata_url, offline_access })
 }
 
 /// The provider whose ID tokens are read, to be looked after; GitHub gives none, and `None` stands for passwords, too.

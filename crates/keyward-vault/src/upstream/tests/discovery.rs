@@ -1,6 +1,7 @@
 //! Finding a provider when that fails, and when somebody wants another to be found.
 
 use super::*;
+use crate::upstream::config::OfflineAccess;
 
 /// A connection by the resource that `server` is, with a configured client.
 fn by_resource(server: &StandIn, issuer: Option<&str>) -> ConnectionConfig {
@@ -96,7 +97,11 @@ async fn metadata_is_read_where_the_operator_says_and_is_of_whom_they_say() {
         let place = StandIn::start().await;
         let metadata_url = Url::parse(&format!("{}/.well-known/elsewhere", place.url)).expect("a URL");
         let issuer = site.provider.url.clone();
-        let provider = ProviderConfig::IssuerAt { issuer: issuer.clone(), metadata_url: metadata_url.clone() };
+        let provider = ProviderConfig::OpenId {
+            issuer: issuer.clone(),
+            metadata_url: Some(metadata_url.clone()),
+            offline_access: OfflineAccess::Consented,
+        };
         let config = ConnectionConfig { provider, ..config(&site.provider) };
         let connections = connections(&site.ground, config, site.ground.db.clone()).await;
         place.says(&serde_json::json!({

@@ -43,6 +43,8 @@ pub(super) struct StandIn {
     hides: Arc<AtomicBool>,
     /// The document at a place of its own.
     says: Arc<Mutex<String>>,
+    /// The scopes of which its OpenID document tells; without one it has no such document.
+    offers: Arc<Mutex<Option<Vec<String>>>>,
 }
 
 impl StandIn {
@@ -56,6 +58,7 @@ impl StandIn {
             script: Arc::default(),
             hides: Arc::default(),
             says: Arc::default(),
+            offers: Arc::default(),
         };
         let server = this.clone();
         tokio::spawn(async move {
@@ -85,6 +88,11 @@ impl StandIn {
     /// Answers this at `/.well-known/elsewhere` from here on.
     pub(super) fn says(&self, document: &serde_json::Value) {
         *self.says.lock().expect("says") = document.to_string();
+    }
+
+    /// Is an OpenID provider with these scopes from here on.
+    pub(super) fn offers(&self, scopes: &[&str]) {
+        *self.offers.lock().expect("offers") = Some(scopes.iter().map(|&scope| scope.to_owned()).collect());
     }
 
     /// The requests of one path so far.
@@ -136,6 +144,22 @@ impl StandIn {
                     "registration_endpoint": format!("{url}/register"),
                     "authorization_response_iss_parameter_supported": true,
                     "code_challenge_methods_supported": ["S256"],
+                })
+                .to_string(),
+            );
+        }
+        if request.line.contains("/.well-known/openid-configuration ") {
+            let Some(scopes) = self.offers.lock().expect("offers").clone() else {
+                return Reply::Json(404, "{}".to_owned());
+            };
+            return Reply::Json(
+                200,
+                serde_json::json!({
+                    "issuer": url,
+                    "authorization_endpoint": format!("{url}/authorize"),
+                    "token_endpoint": format!("{url}/token"),
+                    "userinfo_endpoint": format!("{url}/userinfo"),
+                    "scopes_supported": scopes,
                 })
                 .to_string(),
             );

@@ -22,7 +22,7 @@ use keyward_outbound::TlsConnector;
 use keyward_resource::{Algorithm, KeySet, KeySource, RelyingParty};
 use keyward_storage::audit::AuditLog;
 use keyward_storage::testing::{Fresh, databases};
-use keyward_vault::upstream::config::{ConnectionConfig, ConnectionsConfig, ProviderConfig};
+use keyward_vault::upstream::config::{ConnectionConfig, ConnectionsConfig, OfflineAccess, ProviderConfig};
 use keyward_vault::upstream::{ConfiguredClient, Connections, LOGIN};
 use keyward_vault::{CacheTimes, RootKey, StoreConfig, StoreKind, Vault};
 use serde_json::{Value, json};
@@ -68,7 +68,7 @@ impl StandIn {
             asked: Mutex::default(),
         });
         let router = Router::new()
-            .route("/.well-known/oauth-authorization-server", get(metadata))
+            .route("/.well-known/openid-configuration", get(metadata))
             .route("/token", post(token))
             .route("/userinfo", get(userinfo))
             .route("/user", get(github_user))
@@ -338,7 +338,11 @@ fn connections(
         name: "The Provider".to_owned(),
         used_by: Vec::new(),
         provider: match kind {
-            Kind::OpenId => ProviderConfig::Issuer(provider.url.clone()),
+            Kind::OpenId => ProviderConfig::OpenId {
+                issuer: provider.url.clone(),
+                metadata_url: None,
+                offline_access: OfflineAccess::Consented,
+            },
             Kind::Github => ProviderConfig::Endpoints {
                 issuer: None,
                 authorization_endpoint: Url::parse(&format!("{}/authorize", provider.url)).expect("a URL"),
