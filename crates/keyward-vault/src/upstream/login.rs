@@ -188,6 +188,7 @@ impl Connections {
             // Google gives it at the first login only; what it gave then is still good.
             response.refresh_token = inner.earlier_refresh_token(&provider.issuer, &client_id, person).await?;
         }
+        connection.lasting.note(connection, &scope, response.refresh_token.is_some());
         let asked = Asked { user_id: person, client_id, resource, scope };
         inner.store(connection, &provider, asked, email, response, asked_at).await
     }

@@ -24,6 +24,7 @@ mod client;
 mod error;
 pub(crate) mod fuzzing;
 mod known;
+mod lasting;
 mod metadata;
 mod provider;
 mod schedule;
@@ -52,6 +53,7 @@ use crate::vault::Vault;
 use cache::{FRESH, GrantCache};
 use config::{ConnectionConfig, ConnectionsConfig};
 use known::ProviderCache;
+use lasting::Lasting;
 
 pub use client::RegistrationError;
 pub use config::{AuthMethod, ConfiguredClient};
@@ -96,6 +98,7 @@ struct Connection {
     config: ConnectionConfig,
     http: Client,
     provider: ProviderCache,
+    lasting: Lasting,
 }
 
 impl Connections {
@@ -113,7 +116,10 @@ impl Connections {
         let connection = |config: ConnectionConfig| {
             let guard = if config.allow_private_addresses { Guard::Any } else { Guard::PublicOnly };
             let http = Client::new(ClientConfig { guard, ..ClientConfig::default() }, tls.clone());
-            (config.id.clone(), Connection { config, http, provider: ProviderCache::default() })
+            (
+                config.id.clone(),
+                Connection { config, http, provider: ProviderCache::default(), lasting: Lasting::default() },
+            )
         };
         let feed = db.changes();
         let inner = Arc::new(Inner {
