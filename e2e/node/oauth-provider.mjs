@@ -9,6 +9,7 @@
 //          access_token_seconds      how long an access token lives (default 3600)
 //          slow_ms          each answer of the token endpoint waits for up to this, before and after it is worked out
 //          hold             while there is a file of this name, answers of the token endpoint wait after they are worked out
+//          offline_access   whether refresh tokens are for that scope only, as the provider has it by itself (default false)
 //          closed           a file: whoever's name is a line of it has no account any more
 //          away             while there is a file of this name, nobody gets an answer
 // prints:  {"event": "listening", "issuer": …}, then for each token that is minted
@@ -49,7 +50,7 @@ const provider = new Provider(issuer, {
   cookies: { keys: [randomBytes(16).toString('hex')] },
   findAccount: (_, id) => isClosed(id) ? undefined : account(id),
   features: { devInteractions: { enabled: true }, revocation: { enabled: true }, backchannelLogout: { enabled: true } },
-  issueRefreshToken: () => true,
+  ...(options.offline_access ? {} : { issueRefreshToken: () => true }),
   rotateRefreshToken: true,
   pkce: { required: () => true },
   scopes: ['openid', 'offline_access', 'email'],

@@ -27,6 +27,16 @@ impl Provider {
         Self::in_node("better-auth.mjs", options)
     }
 
+    /// The same, at which people of a program log in, too; gives the id and the secret of that program.
+    pub fn better_auth_for_logins(options: &Value) -> Result<(Self, String, String)> {
+        let mut command = Command::new(workspace::node()?);
+        command.arg(workspace::node_program("better-auth.mjs"));
+        let (provider, listening) = Self::start(command, options)?;
+        let of_client = |name: &str| listening["login_client"][name].as_str().map(str::to_owned);
+        let (id, secret) = of_client("client_id").zip(of_client("client_secret")).context("no client")?;
+        Ok((provider, id, secret))
+    }
+
     /// Canaille; see `canaille_server.py` for the options.
     pub fn canaille(options: &Value) -> Result<Self> {
         let mut command = Command::new(workspace::python()?);

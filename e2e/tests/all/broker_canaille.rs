@@ -3,13 +3,12 @@
 
 use anyhow::Result;
 use keyward_e2e::client::{Client, script};
-use keyward_e2e::configuration::Configuration;
 use keyward_e2e::jwt;
 use keyward_e2e::provider::{Provider, people};
 use serde_json::json;
 
+use crate::broker::{LoginClient, scene_at};
 use crate::direct::{ada, free_address};
-use crate::scene::Scene;
 
 #[test]
 fn broker_canaille_typescript_2() -> Result<()> {
@@ -20,18 +19,9 @@ fn broker_canaille_typescript_2() -> Result<()> {
             "client_id": "keyward", "client_secret": "s3cret", "redirect_uris": [format!("http://{address}/login/callback")],
         }],
     }))?;
-    let lines = format!(
-        "kind = \"oidc\"\nissuer = {:?}\nbroker = true\nclient_id = \"keyward\"\nclient_secret = \"env:IDP_SECRET\"\n\
-         scopes = [\"openid\", \"email\"]\nalgorithms = [\"RS512\"]\nallow_private_addresses = true\nsign_up = \"open\"\n\
-         claims.email_always_verified = true",
-        provider.issuer
-    );
-    let configuration = Configuration::sqlite().server(&format!("public_url = \"http://{address}\"")).issuer(&lines);
-    let scene = Scene::with(configuration, |keyward| {
-        keyward.set_environment("KEYWARD__SERVER__LISTEN", &address.to_string());
-        keyward.set_environment("IDP_SECRET", "s3cret");
-        Ok(())
-    })?;
+    let client = LoginClient { issuer: &provider.issuer, id: "keyward", secret: "s3cret" };
+    let more = "algorithms = [\"RS512\"]\nsign_up = \"open\"\nclaims.email_always_verified = true";
+    let scene = scene_at(address, &client, more)?;
     let steps = [json!({ "do": "login" }), json!({ "do": "call", "tool": "read_note" })];
     let mut script = script(&scene.resource(), &ada(), &steps);
     script["person"]["provider_login"] = json!("ada");
