@@ -140,8 +140,8 @@ impl CallRecord {
             token = self.event.token_key,
             refused_version = self.detail.refused_version,
             tried_version = self.detail.credential_version,
-            "upstream refused a version of a token with 401; trying another: the one before while its grace lasts, or a \
-             refreshed one"
+            "upstream refused a version of a token with 401; trying another: the one in its place, the one before while its \
+             grace lasts, or a refreshed one"
         );
     }
 

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use http::Request;
-use keyward_core::clock::Timestamp;
 use keyward_vault::upstream::GrantCredential;
 use keyward_vault::{Credential, CredentialError, CredentialSpec, Vault};
 
@@ -53,10 +52,9 @@ impl Keyed {
         }
     }
 
-    /// Whether another may be tried should upstream refuse this one: an earlier version, or a refreshed access token.
-    pub(crate) fn may_have_another(&self, now: Timestamp) -> bool {
-        let Some(Injected { credential, grant, .. }) = &self.0 else { return false };
-        grant.is_some() || credential.earlier_until().is_some_and(|until| now < until)
+    /// Whether another may be tried should upstream refuse this one: another version, or a refreshed access token.
+    pub(crate) const fn may_have_another(&self) -> bool {
+        self.0.is_some()
     }
 }
 
@@ -89,13 +87,13 @@ pub(crate) async fn fetch(vault: &Vault, permit: &Permit) -> Result<Keyed, Refus
     }
 }
 
-/// What may be tried in the place of a credential that upstream refused: the version before it, while its grace lasts; of
-/// a person's grant, a newer access token or one that is refreshed for this.
+/// What may be tried in the place of a credential that upstream refused: the version that has taken its place in the store, or
+/// the one before it while its grace lasts; of a person's grant, a newer access token or one that is refreshed for this.
 pub(crate) async fn another(vault: &Vault, refused: &Keyed) -> Result<Option<Keyed>, Refusal> {
     let Some(Injected { spec, credential, grant }) = &refused.0 else { return Ok(None) };
     let another = match grant {
         Some(grant) => grant.after_refusal(spec.token().owner(), credential.version()).await?,
-        None => vault.earlier_credential(spec).await?.map(Arc::new),
+        None => vault.after_refusal(spec, credential).await?,
     };
     Ok(another.map(|credential| Keyed(Some(Injected { spec: spec.clone(), credential, grant: grant.clone() }))))
 }

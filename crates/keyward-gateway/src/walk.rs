@@ -84,7 +84,7 @@ async fn call(
     record.credential(&keyed);
     let outgoing = Outgoing::new(head, intent, permit, record.request_id());
     // Copied only while a second try is possible.
-    let again = if keyed.may_have_another(gateway.clock.now()) { outgoing.again() } else { None };
+    let again = if keyed.may_have_another() { outgoing.again() } else { None };
     worker.pool().follow(snapshot);
     let send =
         async |outgoing, keyed: &Keyed| forward(worker.pool(), &snapshot.tls, &snapshot.limits, outgoing, keyed).await;

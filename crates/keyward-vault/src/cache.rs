@@ -47,6 +47,8 @@ pub(crate) struct Slot {
     current: ArcSwapOption<Opened>,
     nothing: ArcSwapOption<(Timestamp, u64)>,
     failed: ArcSwapOption<Failed>,
+    /// When the store was asked last for what upstream refused.
+    doubted: ArcSwapOption<Timestamp>,
     /// Held while the token is opened, so that many calls at once open it once.
     pub(crate) opening: Mutex<()>,
 }
@@ -72,6 +74,17 @@ impl Slot {
     /// How an attempt ended that failed a moment ago.
     pub(crate) fn failure(&self, now: Timestamp) -> Option<CredentialError> {
         self.failed.load().as_ref().filter(|failed| failed.is_recent(now))?.error.clone()
+    }
+
+    /// Whether the store is to be asked whether what it holds is still so, since upstream refused it. Not with each call that
+    /// is refused.
+    pub(crate) fn doubt(&self, now: Timestamp) -> bool {
+        let recent = |at: &Timestamp| *at <= now && now.since(*at) < REST;
+        if self.doubted.load().as_deref().is_some_and(recent) || self.is_no_use_waiting(now) {
+            return false;
+        }
+        self.doubted.store(Some(Arc::new(now)));
+        true
     }
 
     /// Whether nothing is gained by waiting: the store failed a moment ago, or is being asked again after it failed.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::AUTHORIZATION;
 use http::{Request, StatusCode};
 use http_body_util::Full;
 use keyward_gateway::CredentialOwner;
@@ -129,6 +130,22 @@ fn the_version_before_is_tried_once_inside_its_grace() {
         gate.put(&token_name(), "v-newest", Duration::ZERO).await;
         assert_eq!(gate.send(of(&gate, &gate.reader)).await.status, 502);
         assert_eq!(carried(&upstream)[4..], ["Bearer v-newest"]);
+    });
+}
+
+#[test]
+fn a_version_that_another_process_put_is_found_when_upstream_refuses_the_one_at_hand() {
+    run(async {
+        let upstream = picky("Bearer v-new").await;
+        let gate = Gate::start(Setup { token_stored: false, ..Setup::to(&upstream.url()) }).await;
+        gate.put_elsewhere(&token_name(), "v-old").await;
+        let rule = CredentialSpec::new(token_name(), AUTHORIZATION, "Bearer {token}").expect("a rule");
+        gate.vault.credential(&rule).await.expect("opened");
+        gate.put_elsewhere(&token_name(), "v-new").await;
+        for _ in 0..2 {
+            assert_eq!(gate.send(of(&gate, &gate.reader)).await.status, 200);
+        }
+        assert_eq!(carried(&upstream), ["Bearer v-old", "Bearer v-new", "Bearer v-new"]);
     });
 }
 

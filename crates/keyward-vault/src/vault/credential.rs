@@ -69,9 +69,60 @@ impl Vault {
         opened
     }
 
-    /// The credential that `spec` asks for, of the newest version before the current one, while its grace lasts; for a call
-    /// that upstream refused with the current one. It is opened anew for each, and leaves its record.
-    pub async fn earlier_credential(&self, spec: &CredentialSpec) -> Result<Option<Credential>, CredentialError> {
+    /// Another credential for a call that upstream refused with `refused`: of the version that is in its place in the store,
+    /// as another process may have put there, or of the newest before it while its grace lasts. `None` when there is none.
+    pub async fn after_refusal(
+        &self,
+        spec: &CredentialSpec,
+        refused: &Credential,
+    ) -> Result<Option<Arc<Credential>>, CredentialError> {
+        if let Some(current) = self.superseding(spec, refused.version()).await {
+            return Ok(Some(current));
+        }
+        match refused.earlier_until() {
+            Some(until) if self.0.clock.now() < until => Ok(self.earlier_credential(spec).await?.map(Arc::new)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What the store has in the place of this version. A store that fails or takes long is no help to a call that failed.
+    async fn superseding(&self, spec: &CredentialSpec, refused: i64) -> Option<Arc<Credential>> {
+        let (slot, now) = (self.0.cache.slot(spec), self.0.clock.now());
+        let at_hand = || self.0.cache.usable(&slot, now).filter(|credential| credential.version() != refused);
+        if let Some(current) = at_hand() {
+            return Some(current);
+        }
+        // Of calls that are refused at the same moment one asks, and the others wait for what it finds.
+        let asks = slot.doubt(now);
+        if !asks && slot.opening.try_lock().is_ok() {
+            return None;
+        }
+        let asking = async {
+            let _one_at_a_time = slot.opening.lock().await;
+            match at_hand() {
+                None if asks => self.open_credential(spec, &slot, now).await.map(Some),
+                found => Ok(found),
+            }
+        };
+        match tokio::time::timeout(PATIENCE, asking).await {
+            Ok(Ok(current)) => current.filter(|current| current.version() != refused),
+            Ok(Err(error)) => {
+                tracing::debug!(token = %spec.token(), %error, "nothing in the place of what upstream refused");
+                None
+            }
+            Err(_) => {
+                slot.fail(now, None);
+                None
+            }
+        }
+    }
+
+    /// The credential that `spec` asks for, of the newest version before the current one, while its grace lasts. It is opened
+    /// anew for each, and leaves its record.
+    pub(super) async fn earlier_credential(
+        &self,
+        spec: &CredentialSpec,
+    ) -> Result<Option<Credential>, CredentialError> {
         match self.earlier(spec.token()).await {
             Ok(token) => token.map(|token| Credential::new(spec, &token)).transpose(),
             Err(error) => Err(unusable(spec.token(), error)),

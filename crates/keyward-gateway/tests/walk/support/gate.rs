@@ -1,6 +1,7 @@
 //! The gateway, and all that it needs.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -107,24 +108,36 @@ pub(crate) struct Gate {
     pub(crate) stranger: String,
     pub(crate) vault: Vault,
     audit: AuditLog,
-    _directory: tempfile::TempDir,
+    root: Secret,
+    directory: tempfile::TempDir,
+}
+
+fn clock() -> Clock {
+    Clock::Manual(ManualClock::new(Timestamp::from_seconds(1_700_000_000)))
+}
+
+async fn open(directory: &Path) -> Database {
+    let url = format!("sqlite:{}", directory.join("keyward.db").display());
+    Database::open(&StorageConfig { url, max_connections: 2 }, clock()).await.expect("a database")
+}
+
+async fn cabinet(database: Database, root: RootKey, audit: AuditLog) -> Vault {
+    let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
+    Vault::open(database, root, stores, clock(), Random::system(), audit).await.expect("a cabinet")
 }
 
 impl Gate {
     pub(crate) async fn start(setup: Setup) -> Self {
-        let clock = Clock::Manual(ManualClock::new(Timestamp::from_seconds(1_700_000_000)));
+        let clock = clock();
         let random = Random::system();
         let directory = tempfile::tempdir().expect("a directory");
-        let url = format!("sqlite:{}", directory.path().join("keyward.db").display());
-        let database =
-            Database::open(&StorageConfig { url, max_connections: 2 }, clock.clone()).await.expect("a database");
+        let database = open(directory.path()).await;
         database.migrate().await.expect("migrated");
         let (audit, writer) = AuditLog::new(database.clone(), random.clone());
         tokio::spawn(writer);
         let root = RootKey::generate(&random, "a test").expect("a key");
-        let stores = StoreConfig { stores: vec![StoreKind::Sql], times: CacheTimes::default(), audit_required: false };
-        let vault = Vault::open(database.clone(), root, stores, clock.clone(), random.clone(), audit.clone());
-        let vault = vault.await.expect("a cabinet");
+        let root_text = root.to_text();
+        let vault = cabinet(database.clone(), root, audit.clone()).await;
         if setup.token_stored {
             let token = NewToken::new(Secret::from_text(SERVICE_TOKEN.to_owned())).expect("a token");
             vault.put(&token_name(), &token, Expected::Absent).await.expect("stored");
@@ -159,7 +172,7 @@ impl Gate {
             Gateway::new(setup.config, verifier, vault.clone(), audit.clone(), clock, random).expect("a gateway");
         let port = serve(Arc::new(gateway)).await;
         let (reader, writer, stranger) = (reader.0, writer.0, stranger.0);
-        Self { port, database, reader, writer, stranger, vault, audit, _directory: directory }
+        Self { port, database, reader, writer, stranger, vault, audit, root: root_text, directory }
     }
 
     /// A POST of the reader's.
@@ -175,6 +188,14 @@ impl Gate {
     pub(crate) async fn put(&self, name: &TokenName, value: &str, grace: Duration) {
         let token = NewToken::new(Secret::from_text(value.to_owned())).expect("a token").grace(grace);
         self.vault.put(name, &token, Expected::Anything).await.expect("stored");
+    }
+
+    /// The same by another process, of which the gateway does not hear.
+    pub(crate) async fn put_elsewhere(&self, name: &TokenName, value: &str) {
+        let root = RootKey::parse(&self.root, "a test").expect("a key");
+        let elsewhere = cabinet(open(self.directory.path()).await, root, self.audit.clone()).await;
+        let token = NewToken::new(Secret::from_text(value.to_owned())).expect("a token");
+        elsewhere.put(name, &token, Expected::Anything).await.expect("stored");
     }
 
     /// Sends on a connection of its own and reads the whole answer.

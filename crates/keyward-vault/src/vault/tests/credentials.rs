@@ -152,6 +152,58 @@ async fn a_credential_knows_of_the_version_before_it() {
     }
 }
 
+#[tokio::test]
+async fn what_upstream_refused_is_asked_about_in_the_store() {
+    for ground in grounds().await {
+        let other = ground.vault().await;
+        let put = async |value: &str, grace| {
+            other.put(&name("coda/key"), &token(value).grace(grace), Expected::Anything).await.expect("put")
+        };
+        put("s1", Duration::ZERO).await;
+        let vault = ground.vault_that_hears_nothing().await;
+        let cached = vault.credential(&spec()).await.expect("credential");
+        put("s2", Duration::ZERO).await;
+        assert_eq!(header(&vault).await, "Bearer s1", "it has not heard of the other");
+        let after = async |refused: &Credential| {
+            let another = vault.after_refusal(&spec(), refused).await.expect("asked");
+            another.map(|another| (header_of(&another), another.version()))
+        };
+        assert_eq!(after(&cached).await, Some(("Bearer s2".to_owned(), 2)));
+        assert_eq!(header(&vault).await, "Bearer s2", "calls after it carry what it found");
+        assert_eq!(
+            after(&cached).await,
+            Some(("Bearer s2".to_owned(), 2)),
+            "also one that was on its way with the old"
+        );
+
+        // The same as it was is no other; nor is the store asked for each call that is refused.
+        let current = vault.credential(&spec()).await.expect("credential");
+        ground.clock.advance(REST);
+        assert_eq!(after(&current).await, None);
+        put("s3", FRESH).await;
+        assert_eq!(after(&current).await, None, "it was asked a moment ago");
+        ground.clock.advance(REST);
+        assert_eq!(after(&current).await, Some(("Bearer s3".to_owned(), 3)));
+        // Refused in turn, it is the one before that is left.
+        let newest = vault.credential(&spec()).await.expect("credential");
+        assert_eq!(after(&newest).await, Some(("Bearer s2".to_owned(), 2)));
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_down_is_no_help_to_a_call_that_was_refused() {
+    for ground in grounds().await {
+        let (vault, asked) = shaky(&ground, 1).await;
+        vault.put(&name("coda/key"), &token("s1"), Expected::Absent).await.expect("put");
+        let cached = vault.credential(&spec()).await.expect("credential");
+        for _ in 0..2 {
+            assert!(vault.after_refusal(&spec(), &cached).await.expect("no error").is_none());
+        }
+        assert_eq!(asked.load(Ordering::SeqCst), 2);
+        assert_eq!(header(&vault).await, "Bearer s1", "what was opened a short while ago serves");
+    }
+}
+
 /// A store that may be out of reach, and counts how often it is asked.
 struct Shaky {
     inner: Box<dyn TokenStore>,
