@@ -104,6 +104,12 @@ fn what_earlier_versions_sealed_opens() -> Result<()> {
                 let connections = keyward.list(&["connection", "list"])?;
                 assert_eq!(connections.as_array().context("a list")?.len(), 1, "{connections}");
             }
+            let migrations = keyward.list(&["audit", "list", "--action", "migrate"])?;
+            let newest = keyward.list(&["migrate", "status"])?["keyward"].as_i64().context("no version")?;
+            let last = migrations.as_array().context("a list")?.last().cloned().unwrap_or_default();
+            let detail = json!({ "from": schema, "to": newest });
+            let told = last["detail"].as_str().map(serde_json::from_str::<Value>).transpose()?.unwrap_or_default();
+            assert_eq!(told == detail, schema < newest, "{migrations}");
             // Opens every row that is sealed, or says which it cannot and fails.
             keyward.run_ok(&["key", "rotate"], "")?;
             keyward.run_ok(&["audit", "verify"], "")?;

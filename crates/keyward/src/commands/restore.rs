@@ -7,9 +7,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::clock::Clock;
-use keyward_storage::audit;
 use keyward_storage::backup::{self, Summary};
-use keyward_storage::settle_file;
+use keyward_storage::{NEWEST, audit, settle_file};
 
 use crate::config::{self, Loaded, StorageUrl, Text};
 use crate::exit::Usage;
@@ -141,6 +140,9 @@ async fn check(loaded: &Loaded, summary: &Summary) -> anyhow::Result<()> {
     let detail = serde_json::json!({ "of": summary.created_at, "sha256": summary.sha256 });
     event.detail = Some(detail.to_string());
     cabinet.audit.record_durably(event).await?;
+    if summary.schema < NEWEST {
+        cabinet.audit.record_durably(storage::migrated(cabinet.clock.now(), summary.schema, NEWEST)).await?;
+    }
     cabinet.audit.flush().await;
     Ok(())
 }

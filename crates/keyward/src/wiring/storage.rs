@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
-use keyward_core::clock::Clock;
+use keyward_core::clock::{Clock, Timestamp};
 use keyward_core::random::Random;
 use keyward_storage::audit;
 use keyward_storage::{Database, MigrationReport, NEWEST, StorageConfig, StorageError};
@@ -49,13 +49,18 @@ pub(crate) async fn open_and_migrate(loaded: &Loaded, clock: &Clock) -> anyhow::
 pub(crate) async fn migrate(database: &Database) -> Result<MigrationReport, StorageError> {
     let report = database.migrate().await?;
     if report.from > 0 && !report.applied.is_empty() {
-        let mut event = AuditEvent::new(database.clock().now(), Action::Migrate, AuditResult::Ok);
-        event.detail = Some(serde_json::json!({ "from": report.from, "to": report.to }).to_string());
+        let event = migrated(database.clock().now(), report.from, report.to);
         let mut transaction = database.begin("record a migration").await?;
         audit::append(&mut transaction, &Random::system(), &[event]).await?;
         transaction.commit().await?;
     }
     Ok(report)
+}
+
+/// The record of a migration.
+pub(crate) fn migrated(at: Timestamp, from: i64, to: i64) -> AuditEvent {
+    let detail = serde_json::json!({ "from": from, "to": to }).to_string();
+    AuditEvent { detail: Some(detail), ..AuditEvent::new(at, Action::Migrate, AuditResult::Ok) }
 }
 
 /// The database's URL, from wherever the configuration says it is. It may hold a password.
