@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
-use keyward_e2e::client::Client;
+use keyward_e2e::client::{Client, script};
 use keyward_e2e::configuration::Configuration;
 use keyward_e2e::http::Request;
 use keyward_e2e::jwt;
@@ -12,7 +12,10 @@ use keyward_e2e::oauth::{self, Tokens, changed};
 use keyward_e2e::person::sign_up;
 use serde_json::json;
 
-use crate::direct::{LIFETIME_S, free_address, oidc, only_the_provider_is_named, resource_at, scene_at, whole_way_of};
+use crate::broker;
+use crate::direct::{
+    LIFETIME_S, ada, free_address, oidc, only_the_provider_is_named, resource_at, scene_at, whole_way_of,
+};
 use crate::scene::{Scene, call, initialize};
 
 /// The first Keyward's server, as the second knows it.
@@ -101,6 +104,22 @@ fn direct_second_keyward_keeps_here_and_elsewhere_apart() -> Result<()> {
     ensure!(client.revoke(&there.access)?.status == 200, "the revocation was refused");
     assert_eq!(client.token(&client.refreshing(&there.refresh))?.json()?["error"], "invalid_grant");
     assert_eq!(scene.status_with(&there.access)?, 200);
+    Ok(())
+}
+
+#[test]
+fn direct_second_keyward_lets_people_log_in_at_a_third() -> Result<()> {
+    let address = free_address()?;
+    let (provider, _third) = broker::scene(&format!("sign_up = \"open\"\n{}", elsewhere(address)))?;
+    let scene = scene_at(address, &oidc(provider.keyward.url(), ""))?;
+    let steps = [json!({ "do": "login" }), json!({ "do": "call", "tool": "read_note" })];
+    let transcript = Client::TypeScript2.run(&script(&scene.resource(), &ada(), &steps))?;
+    assert_eq!(transcript.called(1), "the note");
+    let tokens = transcript.events("token");
+    let token = tokens.last().and_then(|token| token["answer"]["access_token"].as_str()).unwrap_or_default();
+    let claims = jwt::claims(token)?;
+    assert_eq!([&claims["iss"], &claims["aud"]], [&json!(provider.keyward.url()), &json!(scene.resource())]);
+    assert_eq!([provider.status_with(token)?, scene.status_with(token)?], [401, 200]);
     Ok(())
 }
 
