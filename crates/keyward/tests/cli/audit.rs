@@ -1,7 +1,6 @@
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use insta::assert_snapshot;
 use keyward_core::clock::Clock;
@@ -203,7 +202,7 @@ fn nothing_is_held_while_a_person_is_asked() {
     let _held = runtime.block_on(async {
         let config = StorageConfig { url, max_connections: 1 };
         let database = Database::open(&config, Clock::System).await.expect("the database");
-        let held = database.lock(keyward_storage::audit::KEEPER, Duration::ZERO).await.expect("asked");
+        let held = database.try_lock(keyward_storage::audit::KEEPER).await.expect("asked");
         (held.expect("nobody holds it"), database)
     });
     // It is asked about, and left alone, without waiting for whoever makes checkpoints.
