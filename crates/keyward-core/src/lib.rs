@@ -16,6 +16,7 @@
 pub mod audit;
 pub mod clock;
 pub mod id;
+pub mod json;
 pub mod peer;
 pub mod random;
 pub mod resource;

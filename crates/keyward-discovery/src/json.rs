@@ -1,18 +1,13 @@
-//! JSON objects read into structs. The derived code would also take a list of the members in their order, and would not see
-//! what is not UTF-8 (RFC 8259 §8.1) in members that it skips.
+//! Metadata read into structs.
 
 use serde::Deserialize;
 
 use crate::error::InvalidMetadata;
 
-/// Reads an object, with nothing after it.
+/// Reads an object, with nothing after it; a page in its place is told apart, since that is what many hosts answer.
 pub(crate) fn object<'a, T: Deserialize<'a>>(json: &'a [u8]) -> Result<T, InvalidMetadata> {
     match json.trim_ascii_start().first() {
-        Some(b'{') => {
-            let text = std::str::from_utf8(json).map_err(|_| InvalidMetadata::Form)?;
-            serde_json::from_str(text).map_err(|_| InvalidMetadata::Form)
-        }
         Some(b'<') => Err(InvalidMetadata::Page),
-        _ => Err(InvalidMetadata::Form),
+        _ => keyward_core::json::object(json).map_err(|_| InvalidMetadata::Form),
     }
 }

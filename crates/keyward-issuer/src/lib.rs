@@ -51,7 +51,6 @@ mod body;
 mod cors;
 mod elsewhere;
 mod ended;
-mod json;
 mod oauth_error;
 mod parameters;
 pub mod sweep;

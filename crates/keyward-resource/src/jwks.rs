@@ -16,9 +16,9 @@ pub(crate) use cache::{Location, RemoteKeys};
 pub(crate) use key::Key;
 
 use crate::error::TokenError;
-use crate::json::object;
 use crate::jwt::Algorithm;
 use crate::provider::Provider;
+use keyward_core::json::object;
 use keyward_core::words;
 
 /// Most keys that are taken from one set: more than any issuer in its right mind has. A token whose key may be among those

@@ -110,7 +110,7 @@ pub(crate) fn issuer_named_by(token: &str) -> Option<String> {
     }
     let mut parts = token.split('.');
     let claims = parts.nth(1).filter(|_| token.len() <= MAX_TOKEN_BYTES && parts.by_ref().count() == 1)?;
-    crate::json::object::<Named>(&decode(claims).ok()?).ok().map(|named| named.iss)
+    keyward_core::json::object::<Named>(&decode(claims).ok()?).ok().map(|named| named.iss)
 }
 
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {

@@ -29,7 +29,6 @@ mod cache;
 mod challenge;
 mod claim_map;
 mod error;
-mod json;
 mod jwks;
 mod jwt;
 pub mod layer;

@@ -14,8 +14,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use crate::error::TokenError;
-use crate::json::object;
 use crate::jwt::Algorithm;
+use keyward_core::json::object;
 
 /// A public key for exactly one algorithm, so that no header can talk it into another.
 pub(crate) struct Key {

@@ -11,7 +11,7 @@ use serde::de::{self, Deserializer, Visitor};
 use super::header::Presence;
 use crate::audience::AudienceRule;
 use crate::error::TokenError;
-use crate::json::object;
+use keyward_core::json::object;
 
 /// What is read of the claims. Members that occur twice are refused by the derived code (RFC 7519 §4).
 #[derive(Deserialize)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::Algorithm;
 use crate::error::TokenError;
-use crate::json::object;
+use keyward_core::json::object;
 
 /// What `typ` must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::{Audience, NumericDate, RelyingParty, StatementError, is_yes};
 use crate::error::TokenError;
-use crate::json::object;
 use crate::jwt::{Algorithm, UnverifiedStatement};
+use keyward_core::json::object;
 
 /// Longest subject (OpenID Connect Core §2).
 const LONGEST_SUBJECT: usize = 255;

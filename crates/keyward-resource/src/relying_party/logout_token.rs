@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::{Audience, NumericDate, RelyingParty, StatementError};
 use crate::error::TokenError;
-use crate::json::object;
+use keyward_core::json::object;
 
 const EVENT: &str = "http://schemas.openid.net/event/backchannel-logout";
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use http::StatusCode;
+use keyward_core::json;
 use keyward_core::secret::Secret;
 use serde::Deserialize;
 
@@ -80,13 +81,10 @@ enum Seconds {
 
 /// Reads an answer. Some providers send errors with status 200, so the body decides.
 pub(crate) fn parse(status: StatusCode, body: &[u8]) -> Result<TokenResponse, TokenRefused> {
-    // The derived code would also take a list of the members in their order, and not see what is no text in others.
-    let is_object = body.trim_ascii_start().first() == Some(&b'{');
-    let text = std::str::from_utf8(body).ok().filter(|_| is_object);
-    let body = match text.and_then(|text| serde_json::from_str::<Body>(text).ok()) {
-        Some(body) => body,
-        None if !status.is_success() => return Err(TokenRefused::Status(status.as_u16())),
-        None => return Err(TokenRefused::Malformed("it is no JSON object of the right form")),
+    let body: Body = match json::object(body) {
+        Ok(body) => body,
+        Err(_) if !status.is_success() => return Err(TokenRefused::Status(status.as_u16())),
+        Err(_) => return Err(TokenRefused::Malformed("it is no JSON object of the right form")),
     };
     // Into types that are wiped, before anything can return.
     let access_token = body.access_token.map(Secret::from_text);

@@ -8,7 +8,7 @@ use url::Url;
 use super::person::{Person, tame};
 use super::problem::LoginFailed;
 use crate::account::email::EmailAddress;
-use crate::json::{object, text};
+use keyward_core::json::{object, text};
 
 /// `GET /user`.
 #[derive(Deserialize)]

@@ -9,8 +9,8 @@ use serde_json::Value;
 use super::problem::LoginFailed;
 use super::{EmailTrust, Identity, LoginProvider, github};
 use crate::account::email::EmailAddress;
-use crate::json::object;
 use crate::state::Issuer;
+use keyward_core::json::object;
 
 /// Somebody at the provider.
 #[derive(Debug)]

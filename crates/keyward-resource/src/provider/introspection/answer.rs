@@ -11,8 +11,8 @@ use serde_json::value::RawValue;
 
 use super::request::AskError;
 use crate::error::TokenError;
-use crate::json::object;
 use crate::jwt::NumericDate;
+use keyward_core::json::object;
 
 /// What a good token's claims are, and when they end.
 #[derive(Debug)]

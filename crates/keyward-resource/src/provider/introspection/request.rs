@@ -11,9 +11,9 @@ use serde::Deserialize;
 use url::{Url, form_urlencoded};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::json::object;
 use crate::provider::config::{ClientAuthentication, IntrospectionConfig};
 use crate::provider::kept_metadata::KeptMetadata;
+use keyward_core::json::object;
 
 /// Why the issuer gave no usable answer about a token.
 #[derive(Debug, thiserror::Error)]
