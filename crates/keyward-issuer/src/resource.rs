@@ -26,7 +26,7 @@ pub(crate) enum InvalidTarget {
 /// identifier, however it was spelled.
 pub(crate) fn resolve<'a>(config: &'a IssuerConfig, asked: &[String]) -> Result<&'a ProtectedResource, InvalidTarget> {
     match asked {
-        [] => default_server(config).ok_or_else(|| InvalidTarget::Needed(choices(config))),
+        [] => meant_by_nothing(config).ok_or_else(|| InvalidTarget::Needed(choices(config))),
         [one] => named(config, one).ok_or_else(|| InvalidTarget::Unknown(choices(config))),
         [first, rest @ ..] => {
             let first = named(config, first).ok_or_else(|| InvalidTarget::Unknown(choices(config)))?;
@@ -56,13 +56,23 @@ fn named<'a>(config: &'a IssuerConfig, asked: &str) -> Option<&'a ProtectedResou
     spelled_out.or_else(|| default_server(config).filter(|server| server.resource.has_origin(asked)))
 }
 
-/// The server that is meant where none is named: the only one, or the one that the configuration says. Never a resource
-/// elsewhere: what a client gets that names none must not change when one is added.
+/// The server that is meant where none is named. Never a resource elsewhere; and where there are such, not the only server here
+/// either, unless the configuration says so: a client that names none may have come for one of them, and would carry there
+/// what is good here.
+fn meant_by_nothing(config: &IssuerConfig) -> Option<&ProtectedResource> {
+    if config.resources.is_empty() { default_server(config) } else { named_default(config) }
+}
+
+/// The server that our bare origin means: the only one, or the one that the configuration says.
 fn default_server(config: &IssuerConfig) -> Option<&ProtectedResource> {
     match config.servers.as_slice() {
         [only] => Some(only),
-        servers => servers.iter().find(|server| Some(&server.id) == config.default_server.as_ref()),
+        _ => named_default(config),
     }
+}
+
+fn named_default(config: &IssuerConfig) -> Option<&ProtectedResource> {
+    config.servers.iter().find(|server| Some(&server.id) == config.default_server.as_ref())
 }
 
 fn choices(config: &IssuerConfig) -> String {
@@ -130,9 +140,14 @@ mod tests {
             let before = config(servers);
             let mut after = before.clone();
             after.resources = vec![protected("notes", ELSEWHERE), protected("wiki", "https://notes.example.com/wiki")];
-            for asked in [&[][..], &["https://mcp.example.com"], &["https://mcp.example.com/coda/mcp/"]] {
+            for asked in ["https://mcp.example.com", "https://mcp.example.com/coda/mcp/"] {
+                let asked = &[asked][..];
                 assert_eq!(resolved(&after, asked).ok(), resolved(&before, asked).ok(), "{asked:?} of {servers:?}");
             }
+            // Whoever names nothing may have come for what is elsewhere.
+            assert!(matches!(resolved(&after, &[]), Err(InvalidTarget::Needed(_))), "{servers:?}");
+            after.default_server = servers.first().map(|id| id.parse().expect("id"));
+            assert_eq!(resolved(&after, &[]).ok(), servers.first().map(|id| (*id).to_owned()), "{servers:?}");
             for spelled in [ELSEWHERE, "https://NOTES.example.com:443/mcp/"] {
                 assert_eq!(resolved(&after, &[spelled]), Ok("notes".to_owned()), "{spelled}");
             }

@@ -43,8 +43,10 @@ fn narrow(config: &IssuerConfig, resource: &ProtectedResource, asked: Option<&st
     if !here.is_empty() {
         return Ok(here.union(&common));
     }
-    let known_elsewhere =
-        |scope: &Scope| config.protected_resources().any(|other| other.scopes.contains(scope.as_str()));
+    // Whoever asks for scopes of a resource elsewhere has come for that one: a server here is not what they mean.
+    let elsewhere = config.is_elsewhere(resource.resource.as_str());
+    let others = config.servers.iter().chain(config.resources.iter().filter(|_| elsewhere));
+    let known_elsewhere = |scope: &Scope| others.clone().any(|other| other.scopes.contains(scope.as_str()));
     if asked.is_empty() || !common.is_empty() || asked.iter().any(known_elsewhere) {
         return Ok(resource.default_scopes.union(&common));
     }
@@ -104,6 +106,20 @@ mod tests {
         assert!(matches!(resolved(0, Some("typo")), Err(InvalidScope::Unknown { .. })));
         assert_eq!(resolved(0, Some("a\"b")), Err(InvalidScope::Malformed));
         assert_eq!(supported(&config).to_string(), "coda:read coda:write offline_access slack:post");
+    }
+
+    #[test]
+    fn a_scope_of_a_resource_elsewhere_means_nothing_here() {
+        let mut config = IssuerConfig::new("https://h", vec![server("coda", "coda:read", "coda:read")]);
+        config.resources = vec![server("wiki", "wiki:read", "wiki:read"), server("notes", "notes:read", "notes:read")];
+        let resolved = |server: &ProtectedResource, asked: &str| {
+            resolve(&config, server, Some(asked)).map(|scopes| scopes.to_string())
+        };
+        assert!(matches!(resolved(&config.servers[0], "wiki:read"), Err(InvalidScope::Unknown { .. })));
+        assert_eq!(resolved(&config.servers[0], "wiki:read coda:read").as_deref(), Ok("coda:read"));
+        for of_others in ["coda:read", "notes:read"] {
+            assert_eq!(resolved(&config.resources[0], of_others).as_deref(), Ok("wiki:read"), "{of_others}");
+        }
     }
 
     #[test]

@@ -33,6 +33,13 @@ pub(crate) fn run(file: Option<&Path>, command: &Command) -> anyhow::Result<()> 
             for resource in &loaded.config.resources {
                 told_to(resource, &loaded.config.server.url(None))?;
             }
+            let config = &loaded.config;
+            if !config.resources.is_empty() && !config.servers.is_empty() && config.server.default_server.is_none() {
+                output::line(
+                    "Clients that name no resource get no token, since they may have come for one elsewhere, unless \
+                     server.default_server says which server they mean",
+                )?;
+            }
             for issuer in loaded.config.issuers() {
                 let config::NamedIssuer::Elsewhere(elsewhere) = issuer else { continue };
                 let Some(preset) = elsewhere.preset() else { continue };

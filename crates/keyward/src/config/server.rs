@@ -23,8 +23,8 @@ pub(crate) struct Server {
     pub(crate) allowed_hosts: Vec<Text<HostName>>,
     /// Addresses of proxies in front of Keyward whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<Text<AddressRange>>,
-    /// The server that clients get which name none: its metadata document is the one at the root. With only one server
-    /// it is that one.
+    /// The server that clients get which name none: its metadata document is the one at the root. With only one server,
+    /// and no `[[resources]]`, it is that one.
     pub(crate) default_server: Option<Text<ServerId>>,
     /// The largest request body.
     pub(crate) max_body_bytes: Text<Size>,
