@@ -21,14 +21,23 @@ struct Kind {
     left_out: u64,
 }
 
+impl Kind {
+    /// A clock that was set back holds nothing up.
+    fn is_of_late(&self, now: Timestamp) -> bool {
+        self.written_at <= now && now.since(self.written_at) < EVERY
+    }
+}
+
 impl LogLimit {
     /// Whether a line of this kind is to be written now: then how many were left out since the last one.
     pub(crate) fn admit(&self, kind: &str, now: Timestamp) -> Option<u64> {
         let mut kinds = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kinds.len() >= MAX_KINDS && !kinds.contains_key(kind) {
+            kinds.retain(|_, known| known.is_of_late(now));
+        }
         let kind = if kinds.len() < MAX_KINDS || kinds.contains_key(kind) { kind } else { "" };
         match kinds.get_mut(kind) {
-            // A clock that was set back holds nothing up.
-            Some(known) if known.written_at <= now && now.since(known.written_at) < EVERY => {
+            Some(known) if known.is_of_late(now) => {
                 known.left_out += 1;
                 None
             }
@@ -66,5 +75,9 @@ mod tests {
         let written = (0..1000).filter(|kind: &u32| limit.admit(&kind.to_string(), NOW).is_some()).count();
         assert_eq!(written, MAX_KINDS + 1);
         assert_eq!(limit.0.lock().expect("kinds").len(), MAX_KINDS + 1);
+        let later = NOW.plus(EVERY);
+        assert_eq!(limit.admit("real", later), Some(0));
+        assert_eq!(limit.admit("real", later), None, "it is a kind of its own");
+        assert_eq!(limit.0.lock().expect("kinds").len(), 1, "what was written long ago is forgotten");
     }
 }
