@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, header};
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
-use keyward_storage::{session_identities, sessions};
+use keyward_storage::{codes, session_identities, sessions};
 use maud::html;
 use serde::Deserialize;
 use url::Url;
@@ -38,6 +38,7 @@ pub(crate) async fn submit(
         let now = issuer.clock.now();
         let mut tx = issuer.db.begin("logout").await?;
         sessions::end(&mut tx, person.session_id, person.user_id, now).await?;
+        codes::end_of_session(&mut tx, person.session_id, now).await?;
         let event =
             AuditEvent { user_email: Some(person.email), ..AuditEvent::new(now, Action::Logout, AuditResult::Ok) };
         issuer.audit.commit(tx, [event]).await?;

@@ -42,7 +42,7 @@ pub(crate) struct Site {
     pub(crate) clock: ManualClock,
     pub(crate) ada: UserId,
     router: Router,
-    cookie: String,
+    pub(crate) cookie: String,
     csrf: String,
     fresh: Fresh,
     root: Secret,

@@ -115,11 +115,24 @@ pub async fn use_up(
     Ok(changed == 1)
 }
 
-/// Makes every code of a person that is not exchanged yet worth nothing; how many. Not by its time: whoever exchanges one
-/// at this moment may have looked at the clock before.
+/// Makes every code of a person that is not exchanged yet worth nothing; how many. Their times are not looked at: whoever
+/// exchanges one at this moment may have looked at the clock before, or at another. Waits for an exchange that is under way,
+/// so that what ends grants next sees the one that came of it.
 pub async fn end_all(tx: &mut Transaction, user: UserId, now: Timestamp) -> Result<u64, StorageError> {
-    let sql = "UPDATE authorization_codes SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL AND expires_at > $2";
+    let sql = "UPDATE authorization_codes SET used_at = $2 WHERE user_id = $1 AND used_at IS NULL";
     tx.execute(sql, params![user, now]).await
+}
+
+/// The same for the codes of a client.
+pub async fn end_of_client(tx: &mut Transaction, client_id: &str, now: Timestamp) -> Result<u64, StorageError> {
+    let sql = "UPDATE authorization_codes SET used_at = $2 WHERE client_id = $1 AND used_at IS NULL";
+    tx.execute(sql, params![client_id, now]).await
+}
+
+/// The same for the codes that were given in a session.
+pub async fn end_of_session(tx: &mut Transaction, id: SessionId, now: Timestamp) -> Result<u64, StorageError> {
+    let sql = "UPDATE authorization_codes SET used_at = $2 WHERE session_id = $1 AND used_at IS NULL";
+    tx.execute(sql, params![id, now]).await
 }
 
 /// Deletes codes that ended before `before`; how many.

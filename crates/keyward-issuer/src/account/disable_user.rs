@@ -4,7 +4,7 @@ use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_storage::StorageError;
 use keyward_storage::Topic;
 use keyward_storage::upstream_grants::{self, UpstreamGrant};
-use keyward_storage::{grants, sessions, users};
+use keyward_storage::{codes, grants, sessions, users};
 
 use crate::account::email::EmailAddress;
 use crate::state::Issuer;
@@ -24,6 +24,7 @@ impl Issuer {
         let closed = users::disable(&mut tx, user.id, now).await?;
         if closed {
             sessions::end_all(&mut tx, user.id, now).await?;
+            codes::end_all(&mut tx, user.id, now).await?;
             grants::end_of_user(&mut tx, user.id, now).await?;
             elsewhere = upstream_grants::take_of_user(&mut tx, user.id).await?;
             if !elsewhere.is_empty() {

@@ -2,8 +2,8 @@
 
 use keyward_core::audit::{Action, AuditEvent, AuditResult};
 use keyward_core::id::{SessionId, UserId};
-use keyward_storage::StorageError;
 use keyward_storage::sessions::{self, Session};
+use keyward_storage::{StorageError, codes};
 
 use crate::session::{LoggedIn, active_since};
 use crate::state::Issuer;
@@ -20,6 +20,9 @@ impl Issuer {
         let now = self.clock.now();
         let mut tx = self.db.begin("session.end").await?;
         let ended = sessions::end(&mut tx, id, person.user_id, now).await?;
+        if ended {
+            codes::end_of_session(&mut tx, id, now).await?;
+        }
         let event = AuditEvent {
             user_email: Some(person.email.clone()),
             detail: Some(serde_json::json!({ "session": id }).to_string()),

@@ -7,7 +7,7 @@ use keyward_core::id::UserId;
 use keyward_core::secret::TokenHash;
 use keyward_storage::invites::Invite;
 use keyward_storage::users::User;
-use keyward_storage::{invites, passwords, sessions, users};
+use keyward_storage::{codes, invites, passwords, sessions, users};
 
 use crate::account::email::EmailAddress;
 use crate::account::new_password::NewPassword;
@@ -70,6 +70,7 @@ pub(crate) async fn open(
     // An older link for the same address would be a way into the account that its owner knows nothing of.
     invites::close_others(&mut tx, email.as_str(), user.id, now).await?;
     sessions::end_all(&mut tx, user.id, now).await?;
+    codes::end_all(&mut tx, user.id, now).await?;
     passwords::put(&mut tx, user.id, &phc, now).await?;
     let cookie = session::start(issuer, &mut tx, headers, &user, "pwd").await?;
 

@@ -1,7 +1,7 @@
 //! Removing a client, and with it all that people have granted it.
 
 use keyward_core::audit::{Action, AuditResult};
-use keyward_storage::{StorageError, Topic, clients, consents, grants};
+use keyward_storage::{StorageError, Topic, clients, codes, consents, grants};
 
 use crate::audit::About;
 use crate::state::Issuer;
@@ -14,6 +14,7 @@ impl Issuer {
         if !clients::revoke(&mut tx, client_id, now).await? {
             return Ok(None);
         }
+        codes::end_of_client(&mut tx, client_id, now).await?;
         let ended = grants::end_of_client(&mut tx, client_id, now).await?;
         consents::delete_of_client(&mut tx, client_id).await?;
         tx.notify(Topic::Clients).await?;

@@ -1,10 +1,13 @@
-use http::StatusCode;
-use http::header::{ALLOW, CONTENT_TYPE};
-use keyward_core::id::GrantId;
-use keyward_storage::grants;
+use std::time::Duration;
+
+use http::header::{ALLOW, CONTENT_TYPE, COOKIE};
+use http::{HeaderMap, StatusCode};
+use keyward_core::id::{GrantId, SessionId};
+use keyward_storage::{codes, grants};
 use serde_json::json;
 
 use crate::oauth_testing::{Answer, CALLBACK, CODA, ISSUER, SLACK, Site, claims, sites, two_servers};
+use crate::session;
 
 fn grant_of(answer: &Answer) -> GrantId {
     answer.claims()["grant_id"].as_str().expect("grant_id").parse().expect("id")
@@ -48,6 +51,44 @@ async fn a_replayed_code_takes_back_what_it_gave() {
         let refreshed = site.refresh(&client_id, &first.text("refresh_token")).await;
         assert_eq!(refreshed.error(), (400, "invalid_grant".to_owned()));
         assert_eq!(site.issuer.ended_grants().await.expect("db"), [grant_of(&first)]);
+    }
+}
+
+#[tokio::test]
+async fn a_code_ends_with_the_session_that_it_was_given_in() {
+    for site in sites(two_servers()).await {
+        let client_id = site.public_client(&[CALLBACK]).await;
+        let code = site.code(&client_id, &[]).await;
+        let headers = HeaderMap::from_iter([(COOKIE, site.cookie.parse().expect("a cookie"))]);
+        let person = session::current(&site.issuer, &headers).await.expect("db").expect("logged in");
+        let other = SessionId::new(site.issuer.clock.now(), &site.issuer.random).expect("chance");
+        assert!(!site.issuer.end_session(&person, other).await.expect("db"), "there is none");
+        assert_eq!(site.exchange(&client_id, &code).await.status, StatusCode::OK);
+        let code = site.code(&client_id, &[]).await;
+        assert!(site.issuer.end_session(&person, person.session_id).await.expect("db"));
+        assert_eq!(site.exchange(&client_id, &code).await.error(), (400, "invalid_grant".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn what_ends_codes_does_not_ask_whether_their_time_is_over() {
+    for site in sites(two_servers()).await {
+        let client_id = site.public_client(&[CALLBACK]).await;
+        // Whoever ends them has another clock than whoever exchanges one, or looks at it later.
+        let later = site.issuer.clock.now().plus(Duration::from_secs(3600));
+        let mut tx = site.issuer.db.begin("test").await.expect("begun");
+        assert_eq!(codes::end_all(&mut tx, site.ada, later).await.expect("ended"), 0);
+        tx.commit().await.expect("committed");
+        let code = site.code(&client_id, &[]).await;
+        let mut tx = site.issuer.db.begin("test").await.expect("begun");
+        assert_eq!(codes::end_all(&mut tx, site.ada, later).await.expect("ended"), 1);
+        tx.commit().await.expect("committed");
+        assert_eq!(site.exchange(&client_id, &code).await.error(), (400, "invalid_grant".to_owned()));
+        let code = site.code(&client_id, &[]).await;
+        let mut tx = site.issuer.db.begin("test").await.expect("begun");
+        assert_eq!(codes::end_of_client(&mut tx, &client_id, later).await.expect("ended"), 1);
+        tx.commit().await.expect("committed");
+        assert_eq!(site.exchange(&client_id, &code).await.error(), (400, "invalid_grant".to_owned()));
     }
 }
 
