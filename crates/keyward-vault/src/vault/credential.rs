@@ -88,8 +88,7 @@ impl Vault {
     /// What the store has in the place of this version. A store that fails or takes long is no help to a call that failed.
     async fn superseding(&self, spec: &CredentialSpec, refused: i64) -> Option<Arc<Credential>> {
         let (slot, now) = (self.0.cache.slot(spec), self.0.clock.now());
-        let at_hand = || self.0.cache.usable(&slot, now).filter(|credential| credential.version() != refused);
-        if let Some(current) = at_hand() {
+        if let Some(current) = self.other_at_hand(&slot, refused) {
             return Some(current);
         }
         // Of calls that are refused at the same moment one asks, and the others wait for what it finds.
@@ -97,24 +96,44 @@ impl Vault {
         if !asks && slot.opening.try_lock().is_ok() {
             return None;
         }
-        let asking = async {
-            let _one_at_a_time = slot.opening.lock().await;
-            match at_hand() {
-                None if asks => self.open_credential(spec, &slot, now).await.map(Some),
-                found => Ok(found),
+        let finding = async {
+            if asks {
+                // A task of its own, so that what a slow store says late is there for the calls after this one.
+                let (vault, of, its_slot) = (self.clone(), spec.clone(), slot.clone());
+                let asking = tokio::spawn(async move { vault.asked_anew(&of, &its_slot, refused).await });
+                asking.await.ok().flatten()
+            } else {
+                let _one_at_a_time = slot.opening.lock().await;
+                self.other_at_hand(&slot, refused)
             }
         };
-        match tokio::time::timeout(PATIENCE, asking).await {
-            Ok(Ok(current)) => current.filter(|current| current.version() != refused),
-            Ok(Err(error)) => {
-                tracing::debug!(token = %spec.token(), %error, "nothing in the place of what upstream refused");
-                None
-            }
+        match tokio::time::timeout(PATIENCE, finding).await {
+            Ok(current) => current,
             Err(_) => {
                 slot.fail(now, None);
                 None
             }
         }
+    }
+
+    /// What the store says now, if that is another version than the refused one.
+    async fn asked_anew(&self, spec: &CredentialSpec, slot: &Slot, refused: i64) -> Option<Arc<Credential>> {
+        let _one_at_a_time = slot.opening.lock().await;
+        if let Some(current) = self.other_at_hand(slot, refused) {
+            return Some(current);
+        }
+        match self.open_credential(spec, slot, self.0.clock.now()).await {
+            Ok(current) => Some(current).filter(|current| current.version() != refused),
+            Err(error) => {
+                tracing::debug!(token = %spec.token(), %error, "nothing in the place of what upstream refused");
+                None
+            }
+        }
+    }
+
+    fn other_at_hand(&self, slot: &Slot, refused: i64) -> Option<Arc<Credential>> {
+        let usable = self.0.cache.usable(slot, self.0.clock.now());
+        usable.filter(|credential| credential.version() != refused)
     }
 
     /// The credential that `spec` asks for, of the newest version before the current one, while its grace lasts. It is opened

@@ -122,3 +122,30 @@ async fn it_ends_at_the_hard_limit_all_the_same() {
         assert!(vault.try_credential(&spec()).is_none());
     }
 }
+
+#[tokio::test]
+async fn what_it_says_late_of_a_refused_version_serves_the_next_call() {
+    for ground in grounds().await {
+        let Scene { vault, asked, answers } = scene(&ground).await;
+        // On a database handle of its own, so that nothing tells the other of what it puts.
+        let other = ground.vault_that_hears_nothing().await;
+        other.put(&name("coda/key"), &token("s1"), Expected::Absent).await.expect("put");
+        answers.add_permits(1);
+        let cached = vault.credential(&spec()).await.expect("credential");
+        other.put(&name("coda/key"), &token("s2"), Expected::Anything).await.expect("put");
+        assert!(vault.after_refusal(&spec(), &cached).await.expect("no error").is_none(), "it has not answered yet");
+        answers.add_permits(1);
+        let found = async {
+            loop {
+                if let Some(found) = vault.after_refusal(&spec(), &cached).await.expect("no error") {
+                    return found.version();
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        let found = tokio::time::timeout(std::time::Duration::from_secs(20), found).await;
+        assert_eq!(found.expect("an answer that comes late counts"), 2);
+        assert_eq!(header(&vault).await, "Bearer s2");
+        assert_eq!(asked.load(Ordering::SeqCst), 2, "it was asked once about the refused one");
+    }
+}
