@@ -14,6 +14,8 @@ use crate::credential::{Credential, CredentialError, CredentialSpec};
 const CAPACITY: usize = 1024;
 /// How long nobody asks a store again that could not be reached.
 pub(crate) const REST: Duration = Duration::from_secs(3);
+/// How long at most nobody asks it again about a version that upstream goes on refusing and it goes on naming.
+const LONGEST_REST: Duration = Duration::from_secs(60);
 
 /// How long a credential that was opened serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +49,7 @@ pub(crate) struct Slot {
     current: ArcSwapOption<Opened>,
     nothing: ArcSwapOption<(Timestamp, u64)>,
     failed: ArcSwapOption<Failed>,
-    /// When the store was asked last for what upstream refused.
-    doubted: ArcSwapOption<Timestamp>,
+    doubted: ArcSwapOption<Doubted>,
     /// Held while the token is opened, so that many calls at once open it once.
     pub(crate) opening: Mutex<()>,
 }
@@ -57,6 +58,13 @@ pub(crate) struct Slot {
 struct Failed {
     at: Timestamp,
     error: Option<CredentialError>,
+}
+
+/// The store was asked for what upstream refused.
+struct Doubted {
+    at: Timestamp,
+    /// How often in a row it named the refused version again.
+    same: u32,
 }
 
 struct Opened {
@@ -79,12 +87,21 @@ impl Slot {
     /// Whether the store is to be asked whether what it holds is still so, since upstream refused it. Not with each call that
     /// is refused.
     pub(crate) fn doubt(&self, now: Timestamp) -> bool {
-        let recent = |at: &Timestamp| *at <= now && now.since(*at) < REST;
-        if self.doubted.load().as_deref().is_some_and(recent) || self.is_no_use_waiting(now) {
+        let last = self.doubted.load();
+        if last.as_ref().is_some_and(|last| last.is_recent(now)) || self.is_no_use_waiting(now) {
             return false;
         }
-        self.doubted.store(Some(Arc::new(now)));
+        let same = last.as_ref().map_or(0, |last| last.same);
+        self.doubted.store(Some(Arc::new(Doubted { at: now, same })));
         true
+    }
+
+    /// Remembers that the store named the refused version again. Each time the pause until it is asked once more is longer.
+    pub(crate) fn confirm(&self) {
+        if let Some(last) = &*self.doubted.load() {
+            let same = last.same.saturating_add(1);
+            self.doubted.store(Some(Arc::new(Doubted { at: last.at, same })));
+        }
     }
 
     /// Whether nothing is gained by waiting: the store failed a moment ago, or is being asked again after it failed.
@@ -97,6 +114,14 @@ impl Slot {
 impl Failed {
     fn is_recent(&self, now: Timestamp) -> bool {
         self.at <= now && now.since(self.at) < REST
+    }
+}
+
+impl Doubted {
+    fn is_recent(&self, now: Timestamp) -> bool {
+        let doublings = self.same.saturating_sub(1).min(8);
+        let pause = REST.saturating_mul(1 << doublings).min(LONGEST_REST);
+        self.at <= now && now.since(self.at) < pause
     }
 }
 
@@ -159,7 +184,11 @@ impl CredentialCache {
     }
 
     pub(crate) fn fill(&self, slot: &Slot, credential: Arc<Credential>, at: Timestamp, generation: u64) {
-        slot.current.store(Some(Arc::new(Opened { credential, at, generation })));
+        let version = credential.version();
+        let before = slot.current.swap(Some(Arc::new(Opened { credential, at, generation })));
+        if before.is_none_or(|before| before.credential.version() != version) {
+            slot.doubted.store(None);
+        }
         slot.failed.store(None);
     }
 
@@ -185,6 +214,7 @@ impl CredentialCache {
 #[cfg(test)]
 mod tests {
     use http::header::AUTHORIZATION;
+    use keyward_core::clock::ManualClock;
     use keyward_core::secret::Secret;
 
     use super::*;
@@ -201,10 +231,34 @@ mod tests {
 
     fn filled() -> CredentialCache {
         let cache = CredentialCache::new(TIMES);
-        let token = OpenedToken { value: Secret::from_text("x".into()), version: 1, expires_at: None };
-        let credential = Arc::new(Credential::new(&spec(), &token).expect("credential"));
-        cache.fill(&cache.slot(&spec()), credential, NOW, cache.generation());
+        cache.fill(&cache.slot(&spec()), version(1), NOW, cache.generation());
         cache
+    }
+
+    fn version(version: i64) -> Arc<Credential> {
+        let token = OpenedToken { value: Secret::from_text("x".into()), version, expires_at: None };
+        Arc::new(Credential::new(&spec(), &token).expect("credential"))
+    }
+
+    #[test]
+    fn a_store_that_goes_on_naming_what_upstream_refuses_is_asked_less_and_less() {
+        let (cache, clock) = (filled(), ManualClock::new(NOW));
+        let slot = cache.slot(&spec());
+        // After how many seconds.
+        let asked = || {
+            let mut seconds = 0;
+            while !slot.doubt(clock.now()) {
+                clock.advance(Duration::from_secs(1));
+                seconds += 1;
+            }
+            cache.fill(&slot, version(1), clock.now(), cache.generation());
+            slot.confirm();
+            seconds
+        };
+        assert_eq!([(); 8].map(|()| asked()), [0, 3, 6, 12, 24, 48, 60, 60]);
+        cache.fill(&slot, version(2), clock.now(), cache.generation());
+        cache.fill(&slot, version(1), clock.now(), cache.generation());
+        assert_eq!([(); 3].map(|()| asked()), [0, 3, 6], "another version came in between");
     }
 
     #[test]

@@ -123,7 +123,11 @@ impl Vault {
             return Some(current);
         }
         match self.open_credential(spec, slot, self.0.clock.now()).await {
-            Ok(current) => Some(current).filter(|current| current.version() != refused),
+            Ok(current) if current.version() == refused => {
+                slot.confirm();
+                None
+            }
+            Ok(current) => Some(current),
             Err(error) => {
                 tracing::debug!(token = %spec.token(), %error, "nothing in the place of what upstream refused");
                 None

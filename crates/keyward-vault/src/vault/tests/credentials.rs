@@ -191,6 +191,23 @@ async fn what_upstream_refused_is_asked_about_in_the_store() {
 }
 
 #[tokio::test]
+async fn a_version_that_stays_refused_is_asked_about_less_and_less() {
+    for ground in grounds().await {
+        let (vault, asked) = shaky(&ground, usize::MAX).await;
+        vault.put(&name("coda/key"), &token("s1"), Expected::Absent).await.expect("put");
+        let cached = vault.credential(&spec()).await.expect("credential");
+        let mut counts = Vec::new();
+        for _ in 0..7 {
+            assert!(vault.after_refusal(&spec(), &cached).await.expect("no error").is_none());
+            counts.push(asked.load(Ordering::SeqCst));
+            ground.clock.advance(REST);
+        }
+        // At once, after 3 s, 6 s more, and 12 s more.
+        assert_eq!(counts, [2, 3, 3, 4, 4, 4, 4]);
+    }
+}
+
+#[tokio::test]
 async fn a_store_that_is_down_is_no_help_to_a_call_that_was_refused() {
     for ground in grounds().await {
         let (vault, asked) = shaky(&ground, 1).await;
