@@ -68,6 +68,16 @@ fn check_says_what_is_to_be_set_at_a_resource_elsewhere() {
       - if it is a Keyward: kind = "oidc" and issuer = "https://login.example.com" in its [issuer]
     (exit 0)
     "#);
+    let server = "[[servers]]\nid = 'coda'\npath = '/coda/mcp'\nupstream = 'http://127.0.0.1:1/mcp'\n";
+    let resource = "[[resources]]\nid = 'notes'\nresource = 'https://notes.example.com/mcp'\n";
+    let told = |default: &str| {
+        desk.write("both.toml", &format!("[server]\n{default}\n{resource}{server}"));
+        desk.run("config check --config both.toml")
+    };
+    let refused = "Clients that name no resource get no token";
+    assert!(told("").contains(refused), "{}", told(""));
+    let default = told("default_server = 'coda'");
+    assert!(default.ends_with("(exit 0)") && !default.contains(refused), "{default}");
 }
 
 #[test]
