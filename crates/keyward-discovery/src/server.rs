@@ -106,6 +106,18 @@ impl AuthorizationServerMetadata {
         })
     }
 
+    /// Where people are asked for a grant, and where tokens are given for the code that comes of it (RFC 6749 §4.1). Nobody
+    /// can be sent to one that lacks either, or that rules PKCE out.
+    pub fn code_endpoints(&self) -> Result<(&Url, &Url), InvalidMetadata> {
+        if self.takes_s256() == Some(false) {
+            return Err(InvalidMetadata::NoPkce);
+        }
+        let missing = InvalidMetadata::Missing;
+        let authorization = self.authorization_endpoint.as_ref().ok_or(missing("authorization_endpoint"))?;
+        let token = self.token_endpoint.as_ref().ok_or(missing("token_endpoint"))?;
+        Ok((authorization, token))
+    }
+
     /// Whether it takes PKCE by S256, as far as it says.
     pub fn takes_s256(&self) -> Option<bool> {
         self.code_challenge_methods_supported.as_ref().map(|methods| methods.iter().any(|method| method == "S256"))

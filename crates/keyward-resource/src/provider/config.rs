@@ -17,7 +17,8 @@ pub struct ProviderConfig {
     pub metadata_url: Option<Url>,
     /// Where its keys are; then its metadata is not needed for them.
     pub jwks_uri: Option<Url>,
-    /// Whether its endpoints are needed, too, which its metadata names: people log in there.
+    /// Whether its endpoints are needed, too, which its metadata names: people log in there. It is looked for as the OpenID
+    /// provider that it is then, as logins do.
     pub endpoints_needed: bool,
     /// The algorithms that are accepted from it: its status says when no key of its fits.
     pub algorithms: Vec<Algorithm>,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use keyward_core::clock::{Clock, Timestamp};
-use keyward_discovery::{AuthorizationServerMetadata, discover, discover_at};
+use keyward_discovery::{AuthorizationServerMetadata, DiscoveryError, discover, discover_at, discover_openid};
 use keyward_outbound::Client;
 use tokio::sync::Mutex;
 use url::Url;
@@ -16,6 +16,8 @@ use super::health::{Health, reason};
 pub(crate) struct KeptMetadata {
     issuer: Arc<str>,
     url: Option<Url>,
+    /// Whether it is of use only where people can log in by it.
+    for_logins: bool,
     age: Duration,
     debounce: Duration,
     client: Client,
@@ -36,6 +38,7 @@ impl KeptMetadata {
         Self {
             issuer: Arc::clone(&config.issuer),
             url: config.metadata_url.clone(),
+            for_logins: config.endpoints_needed,
             age: config.metadata_age,
             debounce: config.debounce,
             client,
@@ -71,20 +74,35 @@ impl KeptMetadata {
         let too_soon = last_attempt.is_some_and(|last| last <= now && now.since(last) < pause);
         if self.young(age).is_none() && !too_soon {
             *last_attempt = Some(now);
-            let found = match &self.url {
-                Some(url) => discover_at(&self.client, &self.issuer, url).await,
-                None => discover(&self.client, &self.issuer).await,
-            };
-            match found {
+            match self.find().await {
                 Ok(metadata) => {
                     self.health.succeeded(now);
                     self.current.store(Some(Arc::new(Known { metadata: Arc::new(metadata), at: now })));
                 }
-                Err(error) => self.health.failed(&reason(&error), self.known().is_some()),
+                Err(error) => {
+                    // As logins have it: a document that says something else is the issuer's word.
+                    if self.for_logins && !error.is_silence() {
+                        self.current.store(None);
+                    }
+                    self.health.failed(&reason(&error), self.known().is_some());
+                }
             }
         }
         let reason = || self.health.last().reason.unwrap_or_else(|| "its metadata is not there yet".to_owned());
         self.known().ok_or_else(reason)
+    }
+
+    async fn find(&self) -> Result<AuthorizationServerMetadata, DiscoveryError> {
+        let found = match &self.url {
+            Some(url) => discover_at(&self.client, &self.issuer, url).await?,
+            None if self.for_logins => discover_openid(&self.client, &self.issuer).await?,
+            None => discover(&self.client, &self.issuer).await?,
+        };
+        if self.for_logins {
+            let invalid = |cause| DiscoveryError::Invalid { url: self.issuer.to_string(), cause };
+            found.code_endpoints().map_err(invalid)?;
+        }
+        Ok(found)
     }
 
     fn young(&self, age: Duration) -> Option<Arc<AuthorizationServerMetadata>> {

@@ -26,21 +26,17 @@ impl TryFrom<AuthorizationServerMetadata> for ServerMetadata {
 
     /// Refuses one that lacks an endpoint or rules PKCE out.
     fn try_from(metadata: AuthorizationServerMetadata) -> Result<Self, InvalidMetadata> {
-        let s256 = metadata.takes_s256();
-        if s256 == Some(false) {
-            return Err(InvalidMetadata::NoPkce);
-        }
-        let missing = InvalidMetadata::Missing;
+        let (authorization_endpoint, token_endpoint) = metadata.code_endpoints()?;
         Ok(Self {
-            authorization_endpoint: metadata.authorization_endpoint.ok_or(missing("authorization_endpoint"))?,
-            token_endpoint: metadata.token_endpoint.ok_or(missing("token_endpoint"))?,
+            authorization_endpoint: authorization_endpoint.clone(),
+            token_endpoint: token_endpoint.clone(),
+            s256: metadata.takes_s256(),
             revocation_endpoint: metadata.revocation_endpoint,
             registration_endpoint: metadata.registration_endpoint,
             userinfo_endpoint: metadata.userinfo_endpoint,
             end_session_endpoint: metadata.end_session_endpoint,
             auth_methods: metadata.token_endpoint_auth_methods_supported,
             iss_supported: metadata.authorization_response_iss_parameter_supported,
-            s256,
             scopes_supported: metadata.scopes_supported,
         })
     }

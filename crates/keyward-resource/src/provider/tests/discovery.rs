@@ -43,9 +43,68 @@ async fn where_people_log_in_keys_alone_do_not_do() {
     world.provider.start();
     until(|| world.state() == ProviderState::Failing).await;
     assert!(world.reason().contains("there is no metadata document"), "{}", world.reason());
-    host.issuer(&[]);
+    host.json(OPENID, &openid(&host));
     until(|| world.state() == ProviderState::Ready).await;
     assert_eq!(host.count("/jwks"), 0);
+}
+
+const OPENID: &str = "/.well-known/openid-configuration";
+
+/// Of a provider at which people can log in.
+fn openid(host: &Host) -> serde_json::Value {
+    let url = |path| host.url(path).to_string();
+    json!({
+        "issuer": host.origin, "jwks_uri": url("/jwks"), "authorization_endpoint": url("/authorize"),
+        "token_endpoint": url("/token"), "code_challenge_methods_supported": ["S256"],
+    })
+}
+
+#[tokio::test]
+async fn where_people_log_in_the_openid_document_says_where_keys_are() {
+    let (host, key) = (Host::start().await, signer("a"));
+    let mut without_keys = openid(&host);
+    without_keys.as_object_mut().expect("an object").remove("jwks_uri");
+    host.json(METADATA, &without_keys);
+    host.json(OPENID, &openid(&host));
+    host.json("/jwks", &json!({ "keys": [key.jwk()] }));
+    let world = World::with(ProviderConfig { endpoints_needed: true, ..config(&host.origin) }, client());
+    assert_eq!((world.call(&key).await, world.state()), (Ok(()), ProviderState::Ready));
+    assert_eq!(host.count(METADATA), 0);
+}
+
+#[tokio::test]
+async fn where_nobody_can_log_in_nothing_is_ready() {
+    for (name, value, reason) in [
+        ("authorization_endpoint", json!(null), "it has no authorization_endpoint"),
+        ("token_endpoint", json!(null), "it has no token_endpoint"),
+        ("code_challenge_methods_supported", json!(["plain"]), "it does not take PKCE by S256"),
+    ] {
+        let (host, key) = (Host::start().await, signer("a"));
+        host.json("/jwks", &json!({ "keys": [key.jwk()] }));
+        let mut odd = openid(&host);
+        odd[name] = value;
+        host.json(OPENID, &odd);
+        let jwks_uri = Some(host.url("/jwks"));
+        let config = ProviderConfig { jwks_uri, endpoints_needed: true, ..config(&host.origin) };
+        let world = World::with(config, client());
+        world.provider.start();
+        until(|| world.state() == ProviderState::Failing).await;
+        until(|| world.provider.status().usable_keys == 1).await;
+        assert_eq!(world.state(), ProviderState::Failing, "{name}");
+        assert!(world.reason().contains(reason), "{}", world.reason());
+        host.json(OPENID, &openid(&host));
+        until(|| world.state() == ProviderState::Ready).await;
+
+        // That there is no document for a while says nothing; what a document says does.
+        host.answer(OPENID, "503 Service Unavailable", "");
+        world.seconds_pass(3600);
+        assert!(world.provider.fetch_metadata().await.is_ok());
+        assert_eq!(world.state(), ProviderState::Stale, "{name}");
+        host.json(OPENID, &odd);
+        world.seconds_pass(60);
+        assert!(world.provider.fetch_metadata().await.is_err());
+        assert_eq!(world.state(), ProviderState::Failing, "{name}");
+    }
 }
 
 #[tokio::test]
