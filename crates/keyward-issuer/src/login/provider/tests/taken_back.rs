@@ -9,12 +9,13 @@ use keyward_core::id::GrantId;
 use keyward_core::secret::{PlainToken, TokenKind};
 use keyward_storage::codes::{self, AuthorizationCode};
 use keyward_storage::grants::{self, Grant};
+use keyward_storage::sessions;
 use keyward_storage::users::{self, User};
 use keyward_vault::upstream::LOGIN;
 use serde_json::{Value, json};
 
 use super::ground::{BEGINNING, Ground, json_of, on_each_database, open, returned};
-use crate::oauth_testing::authorize_query;
+use crate::oauth_testing::{CALLBACK, VERIFIER, authorize_query};
 use crate::session;
 use crate::testing::{Answer, Browser};
 
@@ -226,13 +227,54 @@ async fn until_somebody_waits(ground: &Ground) {
         return;
     }
     let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    loop {
+    for _ in 0..TURNS {
         let row = ground.issuer.db.query_opt(sql, &[]).await.expect("asked").expect("a row");
         if row.get::<i64>(0).expect("a number") > 0 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+    panic!("nobody waits");
+}
+
+/// Far more than a wait can take that comes at all.
+const TURNS: usize = 4000;
+
+#[tokio::test]
+async fn a_logout_there_waits_for_a_code_that_is_being_issued() {
+    on_each_database(open(), async |ground| {
+        let client = ground.client("Probe").await;
+        let mut browser = ground.browser();
+        let asked = ground.allow(&mut browser, &client).await;
+        let back = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+        let first = returned(&back, "code").and_then(|code| PlainToken::parse(TokenKind::Code, &code)).expect("a code");
+        let first = codes::find(&ground.issuer.db, &first.hash()).await.expect("asked").expect("a code");
+        // Another like it, which nobody else sees yet.
+        let plain = PlainToken::generate(TokenKind::Code, &ground.issuer.random).expect("chance");
+        let code = AuthorizationCode { hash: plain.hash(), ..first };
+        let mut tx = ground.issuer.db.begin("test").await.expect("begun");
+        assert!(sessions::hold(&mut tx, code.session_id.expect("a session")).await.expect("held"));
+        codes::insert(&mut tx, &code).await.expect("inserted");
+        let mut claims = logout(&ground, "j-1");
+        claims["sub"] = "s-1".into();
+        let issued = async {
+            until_somebody_waits(&ground).await;
+            tx.commit().await.expect("committed");
+        };
+        let (told, ()) = tokio::join!(tell(&ground, &claims), issued);
+        assert_eq!(told.status, StatusCode::OK, "{}", told.body);
+        let ended = codes::find(&ground.issuer.db, &code.hash).await.expect("asked").expect("a code");
+        assert!(ended.used_at.is_some(), "it outlived the logout");
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("client_id", &client),
+            ("code", plain.expose_secret()),
+            ("code_verifier", VERIFIER),
+            ("redirect_uri", CALLBACK),
+        ];
+        assert_eq!(error_of(&ground.token_request(&fields).await).as_deref(), Some("invalid_grant"));
+    })
+    .await;
 }
 
 #[tokio::test]
