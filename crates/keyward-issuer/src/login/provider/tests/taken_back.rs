@@ -15,6 +15,7 @@ use keyward_vault::upstream::LOGIN;
 use serde_json::{Value, json};
 
 use super::ground::{BEGINNING, Ground, json_of, on_each_database, open, returned};
+use crate::account::email::EmailAddress;
 use crate::oauth_testing::{CALLBACK, VERIFIER, authorize_query};
 use crate::session;
 use crate::testing::{Answer, Browser};
@@ -204,6 +205,42 @@ async fn a_logout_there_at_the_very_instant_of_a_code_ends_that_too() {
         assert!(ended.contains(&grant.id), "it outlived the logout");
     })
     .await;
+}
+
+/// Neither sees the grant that an exchange is about to make, and so each waits for it.
+#[tokio::test]
+async fn the_end_of_an_account_or_a_client_waits_for_a_code_that_is_being_exchanged() {
+    for of_client in [true, false] {
+        on_each_database(open(), async |ground| {
+            let client = ground.client("Probe").await;
+            let mut browser = ground.browser();
+            let asked = ground.allow(&mut browser, &client).await;
+            let back = ground.back(&mut browser, &asked, "s-1", "ada@example.com").await;
+            let code = returned(&back, "code").and_then(|code| PlainToken::parse(TokenKind::Code, &code));
+            let code = codes::find(&ground.issuer.db, &code.expect("a code").hash()).await.expect("asked");
+            let code = code.expect("a code");
+            let grant = grant_of(&ground, &code);
+            let mut tx = ground.issuer.db.begin("test").await.expect("begun");
+            grants::insert(&mut tx, &grant).await.expect("inserted");
+            assert!(codes::use_up(&mut tx, &code.hash, grant.id, grant.created_at).await.expect("used"));
+            let end = async {
+                if of_client {
+                    assert!(ground.issuer.revoke_client(&client).await.expect("removed").is_some());
+                } else {
+                    let ada = EmailAddress::parse("ada@example.com").expect("an address");
+                    assert!(ground.issuer.disable_user(&ada, None).await.expect("closed").is_some());
+                }
+            };
+            let exchanged = async {
+                until_somebody_waits(&ground).await;
+                tx.commit().await.expect("committed");
+            };
+            tokio::join!(end, exchanged);
+            let ended = ground.issuer.ended_grants().await.expect("asked");
+            assert!(ended.contains(&grant.id), "it outlived the client: {of_client}");
+        })
+        .await;
+    }
 }
 
 fn grant_of(ground: &Ground, code: &AuthorizationCode) -> Grant {
