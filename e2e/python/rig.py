@@ -64,7 +64,7 @@ class Person:
         self.denied = False
 
     async def listen(self):
-        self._server = await asyncio.start_server(self._receive, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._receive, "127.0.0.1", self._script.get("redirect_port", 0))
         port = self._server.sockets[0].getsockname()[1]
         return f"http://127.0.0.1:{port}/callback"
 

@@ -10,8 +10,7 @@ use serde_json::json;
 use crate::broker::{LoginClient, scene_at};
 use crate::direct::{ada, free_address};
 
-#[test]
-fn broker_canaille_typescript_2() -> Result<()> {
+fn log_in_and_call(client: Client) -> Result<()> {
     let address = free_address()?;
     let provider = Provider::canaille(&json!({
         "people": people(&[&ada()]),
@@ -19,17 +18,37 @@ fn broker_canaille_typescript_2() -> Result<()> {
             "client_id": "keyward", "client_secret": "s3cret", "redirect_uris": [format!("http://{address}/login/callback")],
         }],
     }))?;
-    let client = LoginClient { issuer: &provider.issuer, id: "keyward", secret: "s3cret" };
+    let keyward = LoginClient { issuer: &provider.issuer, id: "keyward", secret: "s3cret" };
     let more = "algorithms = [\"RS512\"]\nsign_up = \"open\"\nclaims.email_always_verified = true";
-    let scene = scene_at(address, &client, more)?;
+    let scene = scene_at(address, &keyward, more)?;
     let steps = [json!({ "do": "login" }), json!({ "do": "call", "tool": "read_note" })];
     let mut script = script(&scene.resource(), &ada(), &steps);
     script["person"]["provider_login"] = json!("ada");
-    let transcript = Client::TypeScript2.run(&script)?;
+    let transcript = client.run(&script)?;
     assert_eq!(transcript.called(1), "the note");
     for token in transcript.events("token") {
         let access_token = token["answer"]["access_token"].as_str().unwrap_or_default();
         assert_eq!(jwt::claims(access_token)?["iss"], scene.keyward.url(), "a token of the provider's");
     }
     Ok(())
+}
+
+#[test]
+fn broker_canaille_typescript_1() -> Result<()> {
+    log_in_and_call(Client::TypeScript1)
+}
+
+#[test]
+fn broker_canaille_typescript_2() -> Result<()> {
+    log_in_and_call(Client::TypeScript2)
+}
+
+#[test]
+fn broker_canaille_python() -> Result<()> {
+    log_in_and_call(Client::Python)
+}
+
+#[test]
+fn broker_canaille_rmcp() -> Result<()> {
+    log_in_and_call(Client::Rmcp)
 }

@@ -85,3 +85,8 @@ fn direct_canaille_typescript_1() -> Result<()> {
 fn direct_canaille_typescript_2() -> Result<()> {
     canaille(Client::TypeScript2)
 }
+
+#[test]
+fn direct_canaille_python() -> Result<()> {
+    canaille(Client::Python)
+}
