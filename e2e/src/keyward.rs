@@ -103,6 +103,15 @@ impl Keyward {
         serde_json::from_str(&output).with_context(|| format!("not JSON: {output}"))
     }
 
+    /// The records of an act in the audit log, the newest first, once there are so many: they are written soon after it.
+    pub fn records(&self, action: &str, at_least: usize) -> Result<Vec<Value>> {
+        wait::until(&format!("{at_least} record(s) of {action}"), || {
+            let listed = self.list(&["audit", "list", "--action", action])?;
+            let records = listed.as_array().cloned().unwrap_or_default();
+            Ok((records.len() >= at_least).then_some(records))
+        })
+    }
+
     /// Starts the server and waits until it is ready. It keeps its address over restarts.
     pub fn start(&mut self) -> Result<()> {
         self.start_with(&["serve", "--ready-file", "ready.json"])

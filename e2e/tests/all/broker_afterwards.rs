@@ -161,7 +161,7 @@ fn an_account_that_is_closed_there_ends_here_and_silence_ends_nothing() -> Resul
     let page = account(ada)?;
     let url = page["ended"]["url"].as_str().unwrap_or_default();
     assert!(url.starts_with(&format!("{}/login", keyward.url())), "logged out: {page}");
-    let record = recorded(&keyward, "grant.revoke", "provider_refused")?.context("a record")?;
+    let record = wait::until("the record", || recorded(&keyward, "grant.revoke", "provider_refused"))?;
     assert_eq!((&record["user_email"], &record["result"]), (&json!(ada), &json!("ok")));
     let detail: Value = serde_json::from_str(record["detail"].as_str().context("a detail")?)?;
     assert_eq!(detail, json!({ "reason": "provider_refused", "sessions": 1, "grants": 1 }));

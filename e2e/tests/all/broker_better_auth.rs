@@ -39,8 +39,8 @@ fn broker_better_auth_typescript_1() -> Result<()> {
 fn broker_better_auth_typescript_2() -> Result<()> {
     let (scene, _provider) = scene("access_token_lifetime = \"5s\"")?;
     go(Client::TypeScript2, &scene, &ada(), &["login", "consent"], Way::AndRefresh)?;
-    let refreshed = scene.keyward.list(&["audit", "list", "--action", "connection.refresh"])?;
-    assert_eq!(refreshed[0]["result"], "ok", "it was asked there whether the login stands: {refreshed}");
+    let refreshed = scene.keyward.records("connection.refresh", 1)?;
+    assert_eq!(refreshed[0]["result"], "ok", "it was asked there whether the login stands: {refreshed:?}");
     Ok(())
 }
 

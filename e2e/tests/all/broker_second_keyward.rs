@@ -47,8 +47,8 @@ fn broker_second_keyward_typescript_1() -> Result<()> {
 fn broker_second_keyward_typescript_2() -> Result<()> {
     let (first, _second, person) = scene("access_token_lifetime = \"5s\"", "access_token_lifetime = \"5s\"")?;
     go(Client::TypeScript2, &first, &person, &["login", "consent"], Way::AndRefresh)?;
-    let refreshed = first.keyward.list(&["audit", "list", "--action", "connection.refresh"])?;
-    assert_eq!(refreshed[0]["result"], "ok", "it was asked there whether the login stands: {refreshed}");
+    let refreshed = first.keyward.records("connection.refresh", 1)?;
+    assert_eq!(refreshed[0]["result"], "ok", "it was asked there whether the login stands: {refreshed:?}");
     Ok(())
 }
 
@@ -91,8 +91,8 @@ fn an_account_that_is_closed_at_a_second_keyward_ends_at_the_first() -> Result<(
     second.keyward.run_ok(&["user", "disable", &person.email], "")?;
     wait::until("the end to be heard of", refresh)?;
     assert_eq!(first.status_with(&connected.access)?, 401, "what the client has in hand ended, too");
-    let ended = first.keyward.list(&["audit", "list", "--action", "grant.revoke"])?;
+    let ended = first.keyward.records("grant.revoke", 1)?;
     let detail: Value = serde_json::from_str(ended[0]["detail"].as_str().unwrap_or_default()).unwrap_or_default();
-    assert_eq!(detail["reason"], "provider_refused", "{ended}");
+    assert_eq!(detail["reason"], "provider_refused", "{ended:?}");
     Ok(())
 }

@@ -39,12 +39,8 @@ fn official(client: Client) -> Result<()> {
     let scopes: Vec<String> = tokens.map(|token| token["answer"]["scope"].to_string()).collect();
     ensure!(scopes.first().is_some_and(|scope| !scope.contains("notes:write")), "too much at first: {scopes:?}");
     ensure!(scopes.last().is_some_and(|scope| scope.contains("notes:write")), "no step-up: {scopes:?}");
-    let granted = provider.list(&["audit", "list", "--action", "grant.create"])?;
-    let granted = granted.as_array().into_iter().flatten();
-    assert!(
-        granted.clone().count() >= 2 && granted.clone().all(|record| record["service_id"] == "first"),
-        "{granted:?}"
-    );
+    let granted = provider.records("grant.create", 2)?;
+    assert!(granted.iter().all(|record| record["service_id"] == "first"), "{granted:?}");
     Ok(())
 }
 
